@@ -1,0 +1,67 @@
+"""Backbones: a network cut into stages that tasks can share one by one.
+
+`small` is for images of a few dozen pixels and a CPU; `paper` is the network of the MTSL paper. Both are functions of
+plain settings that return a `Backbone`: the stages in order, each with its neurons and the earlier stage it reads as a
+skip; which stages the heads read; and how to build each stage and head. A user's own backbone is a subclass of
+`Backbone` with the same four members.
+
+| | images | stages | heads |
+| --- | --- | --- | --- |
+| `small` | `[n, channels, H, W]`, any size | stem, residual stages, skip decoders | all decoders or the last stage |
+| `paper` | the same, best a multiple of 64 | ResNet-18, two bottlenecks, four skip decoders | the four decoders |
+
+A dense head answers `[n, outputs, H, W]`, one at image level `[n, outputs]`; segmentation and edges are logits.
+
+>>> backbone = small(width=8, encoder_stages=2, decoder_stages=1)
+>>> [(stage.name, stage.neurons, stage.skip) for stage in backbone.stages]
+[('stem', 8, None), ('residual1', 8, None), ('residual2', 16, None), ('decoder1', 8, 1)]
+>>> backbone.head_stages
+(3,)
+>>> sum(p.numel() for p in paper().build_stage(5).parameters())
+9191424
+"""
+
+from typing import Literal
+
+from core.backbones.base import Backbone, DepthActivation, Stage
+from core.backbones.paper import Paper
+from core.backbones.small import Small
+from core.backbones.weights import PretrainedWeightsError
+
+__all__ = ["Backbone", "DepthActivation", "PretrainedWeightsError", "Stage", "paper", "small"]
+
+
+def small(
+    image_channels: int = 3,
+    width: int = 16,
+    encoder_stages: int = 4,
+    decoder_stages: int = 3,
+    stem_stride: int = 2,
+    depth_activation: DepthActivation = "softplus",
+) -> Backbone:
+    """A narrow network: stem, `encoder_stages` residual stages of `width`, 2x, 4x, 4x… neurons, and a skip decoder.
+
+    With `decoder_stages=0` the heads read the last residual stage. The stem divides the image's sides by
+    `stem_stride`, every residual stage after the first halves them again. Softplus is the default for depth since a
+    ReLU that is zero everywhere stays so. Raises `ValueError` listing every setting out of range.
+
+    >>> small(width=16).stages[4].neurons
+    64
+    """
+    return Small(image_channels, width, encoder_stages, decoder_stages, stem_stride, depth_activation)
+
+
+def paper(
+    weights: Literal["imagenet"] | None = None, depth_activation: DepthActivation = "sigmoid", image_channels: int = 3
+) -> Backbone:
+    """The ten stages of the MTSL paper: ResNet-18, two bottlenecks, four decoder blocks (Gurulingan et al. 2023).
+
+    `weights="imagenet"` starts stages 0-4 from torchvision's weights; they are read, or fetched, when a network is
+    built. Depth is sigmoid for depth scaled to 0-1 (Cityscapes), ReLU for metres (NYUv2).
+
+    >>> len(paper().stages), paper().head_stages
+    (10, (6, 7, 8, 9))
+    """
+    if weights not in (None, "imagenet"):
+        raise ValueError(f"`weights` should be 'imagenet' or None. Found {weights!r}.")
+    return Paper(weights, depth_activation, image_channels)

@@ -1,0 +1,59 @@
+"""What a structure costs on a backbone: parameters and MACs, without training anything (`python -m core inspect`)."""
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+
+from core.backbones import paper, small
+from core.cost import measure_cost
+from core.data.parameters import DIGIT_TASKS, ROOM_TASKS
+from core.structure import Structure
+from core.tasks import DEPTH, EDGES, NORMALS, RECONSTRUCTION, Task, segmentation
+
+Dataset = Literal["cityscapes", "nyuv2", "rooms", "digits"]
+
+# tasks, channels and size (height, width) of the images: the paper's, and the defaults of ours
+_DATASETS: dict[Dataset, tuple[tuple[Task, ...], tuple[int, int, int]]] = {
+    "cityscapes": ((segmentation(19), DEPTH, EDGES, NORMALS, RECONSTRUCTION), (3, 256, 512)),
+    "nyuv2": ((segmentation(40), DEPTH, EDGES, NORMALS, RECONSTRUCTION), (3, 320, 448)),
+    "rooms": (ROOM_TASKS, (3, 64, 64)),
+    "digits": (DIGIT_TASKS, (1, 16, 24)),
+}
+
+
+def inspect_structure(
+    backbone: Literal["paper", "small"],
+    dataset: Dataset,
+    structure: Literal["one", "separate"] = "separate",
+    branching: Path | None = None,
+) -> dict[str, object]:
+    """Parameters, MACs of one image (heads included) and groups of task names a stage, of `structure` or a file's.
+
+    Raises `ValueError` that says which stem of the file is wrong and why.
+    """
+    tasks, image = _DATASETS[dataset]
+    built = paper() if backbone == "paper" else small(image_channels=image[0])
+    names, n_stages = tuple(task.name for task in tasks), len(built.stages)
+    if branching is not None:
+        shape = _read_branching(branching, n_stages, names)
+    else:
+        shape = (Structure.shared if structure == "one" else Structure.separate)(names, n_stages)
+    graph = measure_cost(built, shape, tasks, image[1:])
+    groups = [[[names[task] for task in group] for group in partition] for partition in shape.stages]
+    return {"parameters": graph.parameters, "macs": graph.macs, "stages": groups}
+
+
+def _read_branching(path: Path, n_stages: int, names: tuple[str, ...]) -> Structure:
+    try:
+        mapping = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not valid YAML ({' '.join(str(error).split())}).") from None
+    if not isinstance(mapping, dict):
+        raise ValueError(f"{path}: expected a mapping with the key BRANCHING_INFO, found {type(mapping).__name__}.")
+    try:
+        return Structure.from_branching(mapping, n_stages, names)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None

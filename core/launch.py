@@ -1,0 +1,191 @@
+"""From a config or a run folder to a run in training: the one place where all parts meet."""
+
+import contextlib
+import importlib.metadata
+import platform
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import torch
+from lightning_fabric import Fabric
+
+from core.backbones import Backbone, paper, small
+from core.checkpoints import State, has_checkpoint, load_checkpoint
+from core.config import Config, PaperBackbone, parse_config
+from core.data.load import load_data
+from core.events import Event, RunFailed, RunPaused
+from core.hardware import cpu_has_bfloat16, keep_freed_memory
+from core.methods.base import Method
+from core.methods.fixed import One, Separate
+from core.methods.mtsl import Mtsl
+from core.position import ASKED, Position, StopTraining, Tick, TrainingError
+from core.runs import RunError, RunHeader, RunWriter, StageInfo, TaskInfo, read_run
+from core.training import Trainer
+
+METHODS: dict[str, type[Method]] = {"mtsl": Mtsl, "one": One, "separate": Separate}
+
+Outcome = Literal["finished", "paused", "failed"]
+
+
+class Show:
+    """What a run shows while it trains; this one shows nothing."""
+
+    def tick(self, tick: Tick) -> None:
+        """Called after every batch."""
+
+    def tell(self, event: Event) -> None:
+        """Called for every event."""
+
+
+def build_backbone(config: Config) -> Backbone:
+    """The backbone that a config asks for, for the images of its data."""
+    settings = config.backbone
+    channels = next((task.outputs for task in config.data.tasks if task.kind == "reconstruction"), 3)
+    if isinstance(settings, PaperBackbone):
+        return paper(settings.weights, depth_activation="relu", image_channels=channels)  # depth is in metres
+    return small(image_channels=channels, **settings.model_dump(exclude={"name"}))
+
+
+def run_header(config: Config, backbone: Backbone) -> RunHeader:
+    """What a run's `run.json` says: all that is known before training begins."""
+    packages = ("torch", "torchvision", "lightning-fabric", "numpy")
+    return RunHeader(
+        method=config.method,
+        data=config.data.dataset,
+        seed=config.seed,
+        tasks=tuple(TaskInfo.of(task) for task in config.data.tasks),
+        stages=tuple(StageInfo(name=stage.name, neurons=stage.neurons) for stage in backbone.stages),
+        config=config.model_dump(mode="json"),
+        versions={"python": platform.python_version()}
+        | {package: importlib.metadata.version(package) for package in packages},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def build_fabric(config: Config, device: str = "auto", devices: int = 1) -> Fabric:
+    """Device, processes and precision. `device` is `auto`, `cpu` or `cuda`; raises `ValueError` where it is missing."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"`device` should be auto, cpu or cuda. Found {device!r}.")
+    cuda = torch.cuda.is_available()
+    if device == "cuda" and not cuda:
+        raise ValueError("`device` is cuda, but torch finds no CUDA device here. Use cpu, or auto.")
+    on_cuda = cuda and device != "cpu"
+    fast = torch.cuda.is_bf16_supported() if on_cuda else cpu_has_bfloat16()
+    wanted = config.training.precision
+    use_bfloat16 = wanted == "bfloat16" or (wanted == "auto" and fast)
+    return Fabric(
+        accelerator="cuda" if on_cuda else "cpu",
+        devices=devices,
+        strategy="ddp" if devices > 1 else "auto",
+        precision="bf16-mixed" if use_bfloat16 else "32-true",
+    )
+
+
+def start_run(config: Config, folder: Path, fabric: Fabric, show: Show | None = None) -> Outcome:
+    """Train a new run into `folder`. Raises `RunError` if it holds one already, `ValueError` for unusable settings."""
+    backbone = build_backbone(config)
+    header = run_header(config, backbone)
+    METHODS[config.method](config).plan(len(backbone.stages))  # a schedule that cannot be should leave no folder behind
+    fabric.launch()
+    with _scratch(fabric, header) or RunWriter(folder, header) as writer:
+        return _train(config, backbone, writer, fabric, None, show or Show())
+
+
+def resume_run(folder: Path, fabric_for: Callable[[Config], Fabric], show: Show | None = None) -> Outcome:
+    """Go on with a run from its last checkpoint, to the same numbers as if it had never stopped.
+
+    Raises `RunError` if there is no run, if it is finished, or if another process is writing it.
+    """
+    run = read_run(folder)
+    if run.state() == "finished":
+        raise RunError(f"{folder}: this run is finished; there is nothing to go on with.")
+    config = parse_config(run.header.config)
+    fabric = fabric_for(config)
+    fabric.launch()
+    state = load_checkpoint(folder) if has_checkpoint(folder) else None
+    keep = state["events"] if state else 0
+    assert isinstance(keep, int)
+    with _scratch(fabric, run.header) or RunWriter.resume(folder, keep) as writer:
+        return _train(config, build_backbone(config), writer, fabric, state, show or Show())
+
+
+def _scratch(fabric: Fabric, header: RunHeader) -> RunWriter | None:
+    """A writer into a folder that nobody reads, for all processes but the first: only that one writes the run."""
+    return None if fabric.is_global_zero else RunWriter(Path(tempfile.mkdtemp(prefix="mtsl-rank-")) / "run", header)
+
+
+def _train(
+    config: Config, backbone: Backbone, writer: RunWriter, fabric: Fabric, state: State | None, show: Show
+) -> Outcome:
+    trainer: Trainer | None = None
+
+    def end(kind: type[RunPaused | RunFailed], reason: str) -> None:
+        """Say how the run ended; before there is a trainer, where the checkpoint stands, or at the very start."""
+        if trainer is not None:
+            trainer.write(kind, reason=reason)
+        else:
+            at = Position(**state["at"]) if state else Position()  # type: ignore[arg-type]
+            writer.write(kind(step=at.step, epoch=at.epoch, phase=at.phase, seconds=at.seconds, reason=reason))
+
+    keep_freed_memory()  # this process does nothing else
+    try:
+        with _threads(config.training.threads), _stop_signals() as stop_asked:
+
+            def building(done: int, total: int) -> None:
+                writer.beat(f"making data: {done} of {total}", 0.0)
+                show.tick(Tick(f"making data: {done} of {total}", done / max(total, 1), None))
+                if reason := stop_asked() or (ASKED if writer.stop_requested() else ""):
+                    raise StopTraining(reason)
+
+            data = load_data(config.data, progress=building)
+            method = METHODS[config.method](config)
+            trainer = Trainer(config, method, data, backbone, writer, fabric, show.tick, show.tell, stop_asked)
+            if state:
+                trainer.load(state)
+            trainer.run()
+    except StopTraining as stop:
+        end(RunPaused, str(stop))
+        return "paused"
+    except TrainingError as error:
+        end(RunFailed, str(error))
+        return "failed"
+    except Exception as error:
+        # on a full disk not even this line fits; the last checkpoint is whole all the same
+        with contextlib.suppress(OSError):
+            end(RunFailed, str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}")
+        raise
+    return "finished"
+
+
+@contextlib.contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Compute with `count` threads: for small networks one is fastest, and waiting for a busy core slows all others."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[Callable[[], str]]:
+    """The first Ctrl-C or SIGTERM asks to stop after the batch under way, the second stops at once."""
+    asked: list[str] = []
+
+    def handle(number: int, frame: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(f"stopped by {signal.Signals(number).name}")
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    before = [signal.signal(number, handle) for number in numbers]
+    try:
+        yield lambda: asked[0] if asked else ""
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,38 @@
+"""A run in a few lines of text (no torch)."""
+
+from collections.abc import Sequence
+
+from core import events
+from core.runs import RunHeader
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people.
+
+    >>> duration(75), duration(3720)
+    ('1:15', '1:02:00')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def summary(header: RunHeader, found: Sequence[events.AnyEvent]) -> str:
+    """The outcome of a run in a few lines: its structure, its size and the last metrics."""
+    lines = [f"{header.method} on {header.data}, seed {header.seed}: {len(found)} events, ended as {found[-1].kind}"]
+    structures = [event for event in found if isinstance(event, events.StructureChanged)]
+    if structures:
+        last, names = structures[-1], [task.name for task in header.tasks]
+        lines.append(f"{last.parameters:,} parameters, {last.macs:,} MACs an image")
+        for stage, partition in zip(header.stages, last.partitions or (), strict=False):
+            groups = " | ".join("+".join(names[task] for task in group) for group in partition)
+            lines.append(f"  {stage.name:<12} {groups}")
+    evaluated = [event for event in found if isinstance(event, events.Evaluated)]
+    for task in header.tasks if evaluated else ():
+        values = evaluated[-1].metrics[task.name]
+        shown = ", ".join(
+            f"{metric.label} {values[metric.key]:.4g}{' ' if metric.unit else ''}{metric.unit}"
+            for metric in task.metrics
+        )
+        lines.append(f"  {task.label:<15} {shown}")
+    return "\n".join(lines)

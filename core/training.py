@@ -1,0 +1,322 @@
+"""The loop that all methods share: batches, joint training, evaluation, checkpoints, stopping and going on.
+
+A run is a list of phases. `Trainer.at` says exactly where in it the run stands; together with weights, optimizer and
+the method's own state it is the checkpoint. All randomness comes from the seed and from where the run stands, never
+from generators that carry on, so a run that goes on from a checkpoint makes the very same numbers.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Literal, TypeVar, cast
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from core import events
+from core.backbones import Backbone
+from core.checkpoints import State, save_checkpoint
+from core.config import Config, ConfigError
+from core.cost import measure_cost
+from core.data.base import Batch, DataSplits, Split
+from core.loaders import MEMORY_FORMAT, Batches, Loaders
+from core.losses import build_losses
+from core.methods.base import Method
+from core.metrics import build_metrics
+from core.network import MultiTaskNet
+from core.optimizer import FusedAdam
+from core.position import ASKED, Position, StopTraining, Tick, TrainingError
+from core.processes import average_gradients, average_statistics, same_everywhere
+from core.runs import RunWriter
+from core.samples import Array, input_arrays, prediction_arrays
+from core.seeds import generator
+from core.structure import Structure
+
+E = TypeVar("E", bound=events.Event)
+EXPLODED = 1e4
+"""A loss this many times its first value (and at least this large) counts as exploding."""
+
+
+class Trainer:
+    """One run in training. `run` goes from where it stands to the end; `stop_asked` is looked at after every batch."""
+
+    def __init__(
+        self,
+        config: Config,
+        method: Method,
+        data: DataSplits,
+        backbone: Backbone,
+        writer: RunWriter,
+        fabric: Fabric,
+        tick: Callable[[Tick], None] = lambda tick: None,
+        tell: Callable[[events.Event], None] = lambda event: None,
+        stop_asked: Callable[[], str] = lambda: "",
+    ) -> None:
+        self.config, self.method, self.data, self.writer, self.fabric = config, method, data, writer, fabric
+        self.tick, self.tell, self.stop_asked = tick, tell, stop_asked
+        self.at = Position()
+        self.plan = method.plan(len(backbone.stages))
+        settings = config.training
+        self.loaders = Loaders(settings.batch_size, settings.workers, fabric.device)
+        self.losses = build_losses(data.tasks, data, device=fabric.device)
+        self.trained_on = len(data.train) - method.held_out()
+        least = settings.batch_size * fabric.world_size
+        if self.trained_on < least:
+            raise ConfigError(
+                f"{len(data.train)} training images less {method.held_out()} for similarity leave {self.trained_on}; "
+                f"expected at least {least}, a batch for each of {fabric.world_size} devices. Raise the number of "
+                "training images."
+            )
+        names = tuple(task.name for task in data.tasks)
+        self._build(method.start(names, len(backbone.stages)), backbone, load_pretrained=True)
+        self._begun, self._work_begun = time.monotonic(), 0
+
+    def _build(self, structure: Structure, backbone: Backbone, load_pretrained: bool) -> None:
+        net = MultiTaskNet(backbone, structure, self.data.tasks, self.config.seed, load_pretrained)
+        self.net = net.to(self.fabric.device, memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]
+        settings = self.config.training
+        self.optimizer = FusedAdam(self.net.parameters(), settings.learning_rate, settings.weight_decay)
+
+    # ---- the run ----------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Train to the end. Raises `StopTraining` when asked to stop (after a checkpoint) and `TrainingError`."""
+        try:
+            if not self.at.begun:
+                self.write(events.RunStarted)
+                self.write_structure()
+                self._save_inputs()
+                self.at.begun = True
+                self.save()
+            while self.at.phase < len(self.plan):
+                self._phase()
+            self.save()
+            self.write(events.RunFinished)
+        except StopTraining:
+            self.save()
+            raise
+
+    def _phase(self) -> None:
+        phase, at = self.plan[self.at.phase], self.at
+        if not at.started:
+            self.write(events.PhaseStarted, role=phase.role, epochs=phase.epochs)
+            at.started = True
+        if phase.role == "structural-learning":
+            self.method.learn_structure(self, phase)
+        else:
+            while at.done < phase.epochs:
+                self._epoch()
+                self.save()
+        self._save_predictions()
+        at.phase, at.started, at.done, at.batch = at.phase + 1, False, 0, 0
+        self.save()
+
+    def _epoch(self) -> None:
+        """One pass of joint training, then evaluation."""
+        at, settings = self.at, self.config.training
+        rate = settings.learning_rate * 0.1 ** sum(at.epoch >= share * settings.epochs for share in settings.milestones)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.net.train()
+        began, first = time.monotonic(), at.batch
+        batches = self.batches("training")
+        for images, targets in batches:
+            self._train_on(images, targets)
+            at.batch += 1
+            at.step += 1
+            self.pulse(f"epoch {at.epoch + 1} of {settings.epochs}")
+        trained = (at.batch - first) * settings.batch_size / max(time.monotonic() - began, 1e-9)
+        alignment = self.take("alignment") if "alignment" in at.sums else None
+        losses = {task.name: self.take(task.name) for task in self.data.tasks}
+        at.epoch, at.done, at.batch = at.epoch + 1, at.done + 1, 0
+        average_statistics(self.fabric, self.net)
+        self.write(
+            events.EpochFinished, losses=losses, alignment=alignment, learning_rate=rate, samples_per_second=trained
+        )
+        self.write(
+            events.Evaluated, split="validation", metrics=self.evaluate(self.data.val), samples=len(self.data.val)
+        )
+
+    def _train_on(self, images: Tensor, targets: dict[str, Tensor]) -> None:
+        structure = self.net.structure
+        with self.fabric.autocast():
+            outputs = self.net(images, keep=self.method.watched(structure, self.at.epoch))
+        losses = {
+            task.name: self.losses[task.name](outputs.predictions[index], targets[task.name])
+            for index, task in enumerate(self.data.tasks)
+        }
+        extra = self.method.extra_loss(outputs.features, structure)
+        if extra is not None:
+            losses["alignment"] = extra
+        stacked = torch.stack(list(losses.values()))
+        for name, value in zip(losses, stacked.tolist(), strict=True):
+            self.check_loss(name, value)
+            self.add(name, value)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.backward(stacked.sum(), self.optimizer)
+        self.optimizer.step()
+
+    @torch.no_grad()
+    def evaluate(self, split: Split) -> dict[str, dict[str, float]]:
+        """Metrics of every task over a whole split; a metric that the split does not define is left out."""
+        self.net.eval()
+        metrics = build_metrics(self.data.tasks, self.data)
+        for metric in metrics.values():
+            metric.to(self.fabric.device)
+        for images, targets in self.loaders.ordered(split, range(len(split))):
+            with self.fabric.autocast():
+                predictions = self.net(images).predictions
+            for index, task in enumerate(self.data.tasks):
+                metrics[task.name].update(predictions[index], targets[task.name])
+            self.pulse("evaluating", counts=False)
+        found = {name: metric.compute() for name, metric in metrics.items()}
+        return {name: {key: v for key, v in values.items() if math.isfinite(v)} for name, values in found.items()}
+
+    def _sample_batch(self) -> Batch | None:
+        """The validation images whose predictions are kept; None where none shall be."""
+        count = min(self.config.training.samples, len(self.data.val))
+        return next(iter(self.loaders.ordered(self.data.val, range(count)))) if count else None
+
+    def _save_inputs(self) -> None:
+        batch = self._sample_batch()
+        if batch:
+            self._save_samples("inputs", input_arrays(self.data, *batch))
+
+    @torch.no_grad()
+    def _save_predictions(self) -> None:
+        batch = self._sample_batch()
+        if batch:
+            self.net.eval()
+            with self.fabric.autocast():
+                predictions = self.net(batch[0]).predictions
+            self._save_samples("predictions", prediction_arrays(self.data, predictions))
+
+    def _save_samples(self, holds: Literal["inputs", "predictions"], arrays: dict[str, Array]) -> None:
+        file = f"{holds}-phase{self.at.phase:03d}.npz"
+        self.writer.save_arrays(file, arrays)
+        self.write(
+            events.SamplesSaved, file=file, holds=holds, split="validation", samples=len(next(iter(arrays.values())))
+        )
+
+    # ---- what methods use -------------------------------------------------------------------------------------------
+
+    def batches(self, purpose: str) -> Batches:
+        """Shuffled training batches of the epoch under way, from where the run stands."""
+        at, fabric = self.at, self.fabric
+        shuffle = generator(self.config.seed, purpose, at.phase, at.done)
+        return self.loaders.shuffled(
+            self.data.train, self.trained_on, shuffle, at.batch, fabric.global_rank, fabric.world_size
+        )
+
+    def backward(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+        """Gradients of `loss` for the weights of `optimizer`; with several processes, their mean over all of them."""
+        self.fabric.backward(loss)
+        average_gradients(self.fabric, optimizer)
+
+    def check_loss(self, name: str, value: float) -> None:
+        """Raise `TrainingError` for a loss that is NaN, infinite, or exploding."""
+        first = self.at.first_losses.setdefault(name, value)
+        where = f"at step {self.at.step} (epoch {self.at.epoch + 1})"
+        if not math.isfinite(value):
+            raise TrainingError(f"the loss of {name} is {value} {where}. A smaller `training.learning_rate` may help.")
+        if value > EXPLODED * max(1.0, abs(first)):
+            raise TrainingError(
+                f"the loss of {name} exploded from {first:.3g} to {value:.3g} {where}. "
+                "A smaller `training.learning_rate` may help."
+            )
+
+    def add(self, name: str, value: float) -> None:
+        """Count a value into the mean that `take` gives."""
+        running = self.at.sums.setdefault(name, [0.0, 0.0])
+        running[0] += value
+        running[1] += 1
+
+    def take(self, name: str) -> float:
+        """The mean of the values added since it was last taken."""
+        total, count = self.at.sums.pop(name)
+        return total / count
+
+    def pulse(self, message: str, counts: bool = True) -> None:
+        """Renew heartbeat and progress bar; raises `StopTraining` when a stop is asked for and the state is whole."""
+        self.at.work += counts
+        done = min(1.0, self.at.work / self._total_work())
+        elapsed, ahead = time.monotonic() - self._begun, self._total_work() - self.at.work
+        done_here = self.at.work - self._work_begun
+        eta = elapsed / done_here * ahead if done_here > 5 and ahead >= 0 else None
+        message = f"phase {self.at.phase + 1} of {len(self.plan)} · {message}"
+        self.writer.beat(message, done, eta)
+        self.tick(Tick(message, done, eta))
+        if counts:
+            reason = self.stop_asked() or (ASKED if self.writer.stop_requested() else "")
+            reason = same_everywhere(self.fabric, reason)
+            if reason:
+                raise StopTraining(reason)
+
+    def skip(self, epochs: int) -> None:
+        """Count planned epochs that are not needed as done, for the sake of the time left."""
+        self.at.work += epochs * self._batches_per_epoch()
+
+    def _batches_per_epoch(self) -> int:
+        return self.trained_on // (self.loaders.batch_size * int(self.fabric.world_size))
+
+    def _total_work(self) -> int:
+        """Batches of the whole run, amalgamation included."""
+        return max(1, self._batches_per_epoch() * sum(phase.epochs for phase in self.plan))
+
+    # ---- events and checkpoints -------------------------------------------------------------------------------------
+
+    def write(self, kind: type[E], **values: object) -> None:
+        """Write an event of `kind` with where the run stands now."""
+        at = self.at
+        event = kind.model_validate(
+            {"step": at.step, "epoch": at.epoch, "phase": min(at.phase, len(self.plan) - 1), "seconds": self._seconds()}
+            | values
+        )
+        self.writer.write(cast(events.AnyEvent, event))
+        self.tell(event)
+
+    def write_structure(self) -> None:
+        """Write the structure from here on, with what it costs."""
+        _, height, width = self.data.train[0][0].shape
+        graph = measure_cost(self.net.backbone, self.net.structure, self.data.tasks, (height, width))
+        self.write(
+            events.StructureChanged,
+            graph=graph,
+            parameters=graph.parameters,
+            macs=graph.macs,
+            partitions=self.net.structure.stages,
+        )
+
+    def _seconds(self) -> float:
+        return self.at.seconds + time.monotonic() - self._begun
+
+    def save(self) -> None:
+        """Write the whole state as the run's last checkpoint."""
+        if not self.fabric.is_global_zero:
+            return
+        state: State = {
+            "events": self.writer.position(),
+            "at": asdict(self.at) | {"seconds": self._seconds()},
+            "structure": [[list(group) for group in partition] for partition in self.net.structure.stages],
+            "net": self.net.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "method": self.method.state_dict(),
+        }
+        save_checkpoint(self.writer.folder, state)
+
+    def load(self, state: State) -> None:
+        """Take over the state of a checkpoint, so that `run` goes on from there."""
+        self.at = Position(**cast(dict[str, float], state["at"]))  # type: ignore[arg-type]
+        stages = cast(list[list[list[int]]], state["structure"])
+        structure = Structure(
+            tuple(task.name for task in self.data.tasks),
+            tuple(tuple(tuple(group) for group in partition) for partition in stages),
+        )
+        self._build(structure, self.net.backbone, load_pretrained=False)
+        self.net.load_state_dict(cast(dict[str, Tensor], state["net"]))
+        self.optimizer.load_state_dict(cast(dict[str, object], state["optimizer"]))
+        if state["method"] is not None:
+            self.method.load_state_dict(cast(dict[str, object], state["method"]), self)
+        self._begun, self._work_begun = time.monotonic(), self.at.work

@@ -1,0 +1,22 @@
+"""The explorer: reads run folders and shows how tasks came to share a network. The only package that uses Streamlit.
+
+Looking at runs:
+
+    app.py        the router: one list of pages
+    state.py      the view as one dataclass, to and from the URL
+    library.py    finds run folders, keeps the open ones, reads what was appended
+    moments.py    events -> moments at four grains, and everything a view needs at the cursor
+    words.py      sentences, titles, tooltips, keys, glossary, number formats
+    theme.py      colours, dashes, symbols and sizes of every figure
+    figures/      pure functions: run data -> plotly figures and rows of tables
+    player/       what all pages share: sidebar, cursor bar, charts that stay in place
+    views/        one file a page
+
+Training runs:
+
+    forms/        widgets drawn from the config records
+    training/     start, stop and resume training processes; find them again from their folders
+    job_list.py   the cards of training processes
+
+Start it with `streamlit run explorer/app.py`. Looking at a run imports no deep-learning library.
+"""

@@ -1,0 +1,57 @@
+"""What is true of a node or a moment, in words: for hover texts, tables and the sentence under the cursor bar."""
+
+from bisect import bisect_left
+
+from core.events import Evaluated, TasksGrouped
+from core.sharing import SharingNode
+from core.structure import Node
+from explorer.moments import Grain, History, group_similarity
+from explorer.words import count, sentence, stage_name, task_names
+
+
+def story(history: History, index: int, grain: Grain) -> str:
+    """What happened between the stop before `index` and `index`: the decisions, else what the tasks reached.
+
+    At the finest grain, and where the event at `index` says it best, that is the event's own sentence.
+    """
+    header, event = history.header, history.event(index)
+    stops = history.stops(grain)
+    before = bisect_left(stops, index) - 1
+    span = [history.event(position) for position in range(stops[before] + 1 if before >= 0 else 0, index + 1)]
+    if grain in ("phase", "stage"):
+        decisions = [past for past in span if isinstance(past, TasksGrouped)]
+        if decisions:
+            return " ".join(sentence(past, header) for past in decisions)
+    if event.kind == "samples_saved" and grain != "neuron":
+        telling = [past for past in span if isinstance(past, Evaluated)] or span[:-1]
+        return sentence(telling[-1], header) if telling else sentence(event, header)
+    return sentence(event, header)
+
+
+def node_facts(history: History, node: SharingNode, index: int) -> str:
+    """What a node is and why it is so, up to the event at `index`, in lines joined by `<br>` for a hover text."""
+    header = history.header
+    size = f"{node.neurons} neurons · {count(node.parameters)} parameters · {count(node.macs)} MACs"
+    if node.kind == "head":
+        return f"<b>head of {task_names(header, node.tasks)}</b><br>{size}<br>never shared"
+    name = f"<b>{stage_name(header, node.stage)}</b> · {task_names(header, node.tasks)}"
+    return f"{name}<br>{node.kind} · {size}<br>{node_reason(history, Node(node.stage, node.tasks), index)}"
+
+
+def node_reason(history: History, node: Node, index: int) -> str:
+    """Why a node is shared or not, as far as is known at the event `index`."""
+    fusion = history.fusion(node, index)
+    if fusion and fusion.decision:
+        similarity = group_similarity(fusion, node.tasks)
+        mean = "not defined" if similarity is None else f"{similarity:.3f}"
+        threshold = f"threshold {fusion.decision.min_similarity:.3f}"
+        return f"fused in phase {fusion.decision.phase}: mean similarity {mean}, {threshold}"
+    asked = [
+        found.decision
+        for found in history.measured(index)
+        if found.decision and found.similarity.stage == node.stage and set(node.tasks) <= set(found.similarity.tasks)
+    ]
+    if asked:
+        score = f"best partition scored {asked[-1].score:.3f}, threshold {asked[-1].min_similarity:.3f}"
+        return f"not fused in phase {asked[-1].phase}: {score}"
+    return "never compared so far" if len(node.tasks) == 1 else "shared from the start"

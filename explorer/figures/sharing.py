@@ -1,0 +1,219 @@
+"""The sharing graph at a moment: who shares which stage, what is being born and what was removed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from core.structure import Node
+from explorer import theme, words
+from explorer.figures import layout
+from explorer.figures.facts import node_facts
+from explorer.figures.layout import Box, Floats
+from explorer.moments import Birth, History, Snapshot
+from explorer.theme import Properties, TaskLook
+
+ALT = (
+    "Sharing graph: stages from the image at the bottom to the task heads on top; every task is a coloured strand, and "
+    "a node that several tasks share shows the letters and colours of all of them."
+)
+_ROW_PIXELS, _TALLEST, _AROUND = (26, 58), 650, 110
+_LETTER = 0.0135  # share of all columns that a small letter needs; nodes with less room carry letters beside them
+
+Lines = list[tuple[Floats, Floats]]
+Rising = list[tuple[Box, Birth]]
+
+
+def sharing_figure(history: History, snapshot: Snapshot) -> go.Figure:
+    """The sharing graph of `snapshot`: one strand and one colour a task, widths by neurons.
+
+    Group nodes on their way stand dashed above their task nodes and fill up as amalgamation goes on; those that took
+    their place in this phase have a strong outline; nodes removed in this phase lie dotted and crossed below their row.
+    """
+    header = history.header
+    looks = theme.looks(header)
+    order = history.order()
+    most = max(stage.neurons for stage in header.stages)
+    boxes = layout.boxes(snapshot.graph, order, most)
+    rising = [(layout.raised_box(birth.node, order, most), birth) for birth in snapshot.births]
+    ghosts = [layout.fallen_box(node, order) for node in snapshot.ghosts]
+    fresh = [box for box in boxes if Node(box.node.stage, box.node.tasks) in snapshot.created]
+
+    traces = [_image(len(order))]
+    for task in order:
+        traces += _task(task, looks[task], snapshot, boxes, rising)
+    traces += _outlines([box for box in boxes if len(box.tasks) > 1], "shared", theme.NEUTRAL, 1.2)
+    traces += _outlines([box for box in boxes if box.node.kind == "skip"], "skip", theme.NEUTRAL, 1.2, "dot")
+    traces += _outlines(fresh, "new", theme.ACCENT, 2.6)
+    traces += _outlines([box for box, _ in rising], "being born", theme.ACCENT, 1.8, "dash")
+    traces += _outlines(ghosts, "removed", theme.NEUTRAL, 1.2, "dot")
+    traces += [_crosses(ghosts), _inside(boxes, looks), _beside(boxes, looks), _progress(rising)]
+    traces.append(_hover(history, snapshot, [*boxes, *(box for box, _ in rising)]))
+
+    n_stages = len(header.stages)
+    rows = n_stages + 2
+    row_pixels = min(max(_TALLEST / rows, _ROW_PIXELS[0]), _ROW_PIXELS[1])
+    frame: Properties = {
+        "xaxis": theme.axis(
+            "task",
+            range=[-0.62, len(order) - 0.38],
+            tickvals=list(range(len(order))),
+            ticktext=[f"<b>{looks[task].label}</b>" for task in order],
+            side="top",
+            showgrid=False,
+        ),
+        "yaxis": theme.axis(
+            "stage · neurons, from image to heads",
+            range=[-1.32, n_stages + 0.42],
+            tickvals=[layout.IMAGE_ROW, *range(n_stages), n_stages],
+            ticktext=["image", *(f"<b>{stage.name}</b> · {stage.neurons}" for stage in header.stages), "heads"],
+            showgrid=False,
+        ),
+        "showlegend": False,
+        "margin": {"l": 8, "r": 8, "t": 12, "b": 26},  # the axis is above
+    }
+    caption = f"{words.run_title(header)} · {words.place(snapshot.event)}"
+    return theme.figure(traces, frame, round(rows * row_pixels) + _AROUND, caption)
+
+
+def _task(task: int, look: TaskLook, snapshot: Snapshot, boxes: Sequence[Box], rising: Rising) -> list[Properties]:
+    """What wears the colour of a task: its strands by weight, what it gives to nodes on their way, its segments."""
+    traces = []
+    for weight, lines in _strands(task, snapshot, boxes).items():
+        line = {"color": theme.see_through(look.colour, 0.8), "width": 1 + 2.5 * weight}
+        traces.append(_path(lines, line, f"strand {look.name}"))
+    flows = [
+        layout.strand(box.middle(task), box.top, birth.middle(task), birth.bottom)
+        for birth, _ in rising
+        for box in boxes
+        if task in birth.tasks and (box.node.stage, box.node.tasks) == (birth.node.stage, (task,))
+    ]
+    traces.append(_path(flows, {"color": look.colour, "width": 3, "dash": "dot"}, f"flow {look.name}"))
+    filled = [layout.segment_outline(box, task) for box in boxes if task in box.tasks and box.node.kind != "skip"]
+    filled += [
+        layout.segment_outline(layout.filling(box, birth.done), task)
+        for box, birth in rising
+        if task in box.tasks and birth.done > 0
+    ]
+    segments = _path(filled, {"width": 0}, f"{look.letter} {look.label}")
+    traces.append(segments | {"fill": "toself", "fillcolor": look.colour})
+    return traces
+
+
+def _strands(task: int, snapshot: Snapshot, boxes: Sequence[Box]) -> dict[float, Lines]:
+    """The lines of a task by weight: from the image to its first nodes, then along every edge of the graph."""
+    found: dict[float, Lines] = {}
+    fed = {edge.target for edge in snapshot.graph.edges}
+    for index, box in enumerate(boxes):
+        if index not in fed and task in box.tasks:
+            x = box.middle(task)
+            found.setdefault(1.0, []).append(layout.strand(x, layout.IMAGE_ROW, x, box.bottom))
+    for edge in snapshot.graph.edges:
+        source, target = boxes[edge.source], boxes[edge.target]
+        if task in source.tasks and task in target.tasks:
+            line = layout.strand(source.middle(task), source.top, target.middle(task), target.bottom)
+            found.setdefault(round(4 * edge.weight) / 4, []).append(line)
+    return found
+
+
+def _path(lines: Lines, line: Properties, name: str) -> Properties:
+    x, y = (np.concatenate(part) for part in zip(*lines, strict=True)) if lines else ([], [])
+    return {
+        "type": "scatter",
+        "x": x,
+        "y": y,
+        "mode": "lines",
+        "line": line,
+        "name": name,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _outlines(boxes: Sequence[Box], name: str, colour: str, width: float, dash: str = "solid") -> list[Properties]:
+    return [_path([box.outline() for box in boxes], {"color": colour, "width": width, "dash": dash}, name)]
+
+
+def _image(n_tasks: int) -> Properties:
+    below, above = layout.IMAGE_ROW - 0.14, layout.IMAGE_ROW + 0.14
+    outline = layout.rounded(-0.45, n_tasks - 0.55, below, above)
+    return _path([outline], {"color": theme.NEUTRAL, "width": 1}, "image") | {
+        "fill": "toself",
+        "fillcolor": theme.FAINT,
+    }
+
+
+def _texts(spots: Sequence[tuple[float, float, str]], name: str, font: Properties) -> Properties:
+    return {
+        "type": "scatter",
+        "x": [x for x, _, _ in spots],
+        "y": [y for _, y, _ in spots],
+        "mode": "text",
+        "text": [text for _, _, text in spots],
+        "textfont": font,
+        "name": name,
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _inside(boxes: Sequence[Box], looks: Sequence[TaskLook]) -> Properties:
+    """The letters of tasks, in their segments."""
+    found = [(box, task) for box in boxes if _room(box, looks) >= 1 for task in box.tasks]
+    font: Properties = {
+        "size": [theme.SMALL_TEXT if _room(box, looks) >= 2 else theme.SMALL_TEXT - 2 for box, _ in found],
+        "color": [theme.NEUTRAL if box.node.kind == "skip" else looks[task].on_colour for box, task in found],
+    }
+    return _texts([(box.middle(task), box.y, f"<b>{looks[task].letter}</b>") for box, task in found], "letters", font)
+
+
+def _beside(boxes: Sequence[Box], looks: Sequence[TaskLook]) -> Properties:
+    """The letters of nodes too narrow to hold them."""
+
+    def said(box: Box) -> str:
+        return "all" if len(box.tasks) == len(looks) else "+".join(looks[task].letter for task in box.tasks)
+
+    spots = [(box.x + box.width / 2 + 0.03, box.y, said(box)) for box in boxes if _room(box, looks) < 1]
+    return _texts(spots, "beside", {"size": theme.SMALL_TEXT}) | {"textposition": "middle right"}
+
+
+def _progress(rising: Rising) -> Properties:
+    """How far each amalgamation is, in its node; a dark rim keeps the text legible on any filling and either theme."""
+    spots = [(box.x, box.y, f"<b>{100 * birth.done:.0f} %</b>") for box, birth in rising]
+    rim = ", ".join(["0 0 2px #14171c"] * 3)
+    return _texts(spots, "progress", {"size": theme.SMALL_TEXT, "color": "#ffffff", "shadow": rim})
+
+
+def _crosses(ghosts: Sequence[Box]) -> Properties:
+    return {
+        "type": "scatter",
+        "x": [box.x for box in ghosts],
+        "y": [box.y for box in ghosts],
+        "mode": "markers",
+        "marker": {"symbol": "x-thin", "size": 7, "line": {"width": 1.6, "color": theme.NEUTRAL}},
+        "name": "crosses",
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def _hover(history: History, snapshot: Snapshot, boxes: Sequence[Box]) -> Properties:
+    """What the pointer finds: an unseen square on every segment, with the facts of its node."""
+    spots = [(box, task, node_facts(history, box.node, snapshot.index)) for box in boxes for task in box.tasks]
+    return {
+        "type": "scatter",
+        "x": [box.middle(task) for box, task, _ in spots],
+        "y": [box.y for box, _, _ in spots],
+        "mode": "markers",
+        "marker": {"size": 22, "symbol": "square", "color": theme.NEUTRAL, "opacity": 0},
+        "customdata": [[facts] for _, _, facts in spots],
+        "hovertemplate": "%{customdata[0]}<extra></extra>",
+        "name": "nodes",
+        "showlegend": False,
+    }
+
+
+def _room(box: Box, looks: Sequence[TaskLook]) -> float:
+    """How many times a small name of each of its tasks fits into its segment of a node, side by side."""
+    needed = _LETTER * len(looks) * max(len(looks[task].letter) for task in box.tasks)
+    return box.width / len(box.tasks) / needed

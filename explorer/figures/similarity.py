@@ -1,0 +1,174 @@
+"""One similarity measurement as a matrix with numbers, and why its decision fell: score against number of groups."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import plotly.graph_objects as go
+
+from core.structure import Group
+from explorer import theme, words
+from explorer.moments import History, Measurement
+from explorer.theme import Properties
+
+MATRIX_ALT = "Matrix of similarities between the task nodes of one stage, with the number in every cell."
+SCORES_ALT = (
+    "Score of the best partition for each number of groups, with the threshold and the chosen partition marked."
+)
+_CELL, _AROUND = 62, 120
+
+Scale = Literal["measured", "unit"]
+"""Colours run over all values that were measured in the run, or over 0 to 1."""
+
+
+def matrix_figure(history: History, measurement: Measurement, scale: Scale = "measured") -> go.Figure:
+    """The matrix of `measurement`; groups that fuse are framed solid, chosen ones that do not are framed dotted.
+
+    Tasks stand in the run's left-to-right order. The diagonal, 1 by definition, is left empty; an undefined similarity
+    is crossed and says so.
+    """
+    header = history.header
+    looks = theme.looks(header)
+    tasks = [task for task in history.order() if task in measurement.similarity.tasks]
+    where = {task: position for position, task in enumerate(measurement.similarity.tasks)}
+    matrix = measurement.similarity.matrix
+    values = [[None if one == other else matrix[where[one]][where[other]] for other in tasks] for one in tasks]
+    low, high = colour_range(history.measurements, scale)
+    places = list(range(len(tasks)))
+    blank = [(column, row) for row in places for column in places if values[row][column] is None]
+    crossed = [(column, row) for column, row in blank if column != row]
+    cells: Properties = {
+        "type": "heatmap",
+        "z": values,
+        "x": places,
+        "y": places,
+        "zmin": low,
+        "zmax": high,
+        "colorscale": theme.SIMILARITY_SCALE,
+        "texttemplate": "%{z:.3f}",
+        "customdata": [[f"{looks[one].label} – {looks[other].label}" for other in tasks] for one in tasks],
+        "hovertemplate": "%{customdata}<br>similarity %{z:.4f}<extra></extra>",
+        "hoverongaps": False,
+        "xgap": 2,
+        "ygap": 2,
+        "colorbar": colour_bar(low, high),
+        "name": "similarity",
+    }
+    quiet: Properties = {"type": "scatter", "hoverinfo": "skip", "showlegend": False}
+    empty: Properties = quiet | {
+        "x": [column for column, _ in blank],
+        "y": [row for _, row in blank],
+        "mode": "text",
+        "text": ["–" if column == row else words.NOT_DEFINED for column, row in blank],
+        "textfont": {"color": theme.NEUTRAL},
+        "name": "not measured",
+    }
+    crosses: Properties = quiet | {
+        "x": [column for column, _ in crossed],
+        "y": [row for _, row in crossed],
+        "mode": "markers",
+        "marker": {"symbol": "x-thin", "size": 34, "opacity": 0.35, "line": {"width": 1.5, "color": theme.NEUTRAL}},
+        "name": "undefined",
+    }
+    decision = measurement.decision
+    frames = [_frame(tasks, group, group in decision.fused) for group in decision.groups] if decision else []
+    ticks: Properties = {"tickvals": places, "showgrid": False, "constrain": "domain"}
+    names = [f"{looks[task].label} ({looks[task].letter})" for task in tasks]
+    layout: Properties = {
+        "xaxis": theme.axis("task", ticktext=[looks[task].letter for task in tasks], **ticks),
+        "yaxis": theme.axis("task", ticktext=names, autorange="reversed", scaleanchor="x", **ticks),
+    }
+    stage = words.stage_name(header, measurement.similarity.stage)
+    caption = f"{words.run_title(header)} · {stage}, phase {measurement.similarity.phase}"
+    height = _CELL * max(len(tasks), 3) + _AROUND
+    return theme.figure([cells, empty, crosses], layout, height, caption, [frame for frame in frames if frame])
+
+
+def scores_figure(history: History, measurement: Measurement) -> go.Figure:
+    """Score of the best partition into at most k groups against k, the threshold as a line, the chosen one ringed.
+
+    Raises `ValueError` if `measurement` has no decision yet.
+    """
+    decision = measurement.decision
+    if decision is None:
+        raise ValueError(f"`measurement` should have a decision. Found none at event {measurement.index}.")
+    candidates = decision.candidates
+    ks = [candidate.k for candidate in candidates]
+    first, last = min(ks, default=1), max(ks, default=1)
+    chosen = [candidate for candidate in candidates if candidate.groups == decision.groups][:1]
+    best: Properties = {
+        "type": "scatter",
+        "x": ks,
+        "y": [candidate.score for candidate in candidates],
+        "mode": "lines+markers",
+        "line": {"color": theme.NEUTRAL, "width": 1.5},
+        "marker": {"size": 9, "color": theme.NEUTRAL},
+        "customdata": [
+            [" | ".join(words.task_names(history.header, group) for group in candidate.groups)]
+            for candidate in candidates
+        ],
+        "hovertemplate": "at most %{x} groups: %{customdata[0]}<br>score %{y:.4f}<extra></extra>",
+        "name": "best partition",
+    }
+    ring: Properties = {
+        "type": "scatter",
+        "x": [candidate.k for candidate in chosen],
+        "y": [candidate.score for candidate in chosen],
+        "mode": "markers",
+        "marker": {"symbol": "circle-open", "size": 17, "color": theme.ACCENT, "line": {"width": 2.5}},
+        "hoverinfo": "skip",
+        "name": "chosen",
+    }
+    threshold: Properties = {
+        "type": "scatter",
+        "x": [first - 0.4, last + 0.4],
+        "y": [decision.min_similarity] * 2,
+        "mode": "lines",
+        "line": {"color": theme.ACCENT, "width": 1.8, "dash": "dash"},
+        "hovertemplate": "threshold %{y:.3f}<extra></extra>",
+        "name": f"threshold {decision.min_similarity:.3f}",
+    }
+    layout: Properties = {
+        "xaxis": theme.axis("most groups allowed, k", dtick=1, range=[first - 0.5, last + 0.5], showgrid=False),
+        "yaxis": theme.axis("score (mean similarity)"),
+    }
+    return theme.figure([best, ring, threshold], layout, 300)
+
+
+def colour_range(measurements: Sequence[Measurement], scale: Scale) -> tuple[float, float]:
+    """Ends of the colour scale: 0 and 1, or the least and largest similarity between different tasks."""
+    found = [
+        value
+        for measurement in measurements
+        for row, line in enumerate(measurement.similarity.matrix)
+        for column, value in enumerate(line)
+        if row != column and value is not None
+    ]
+    if scale == "unit" or not found:
+        return 0.0, 1.0
+    low, high = min(found), max(found)
+    return (low, high) if high - low > 1e-6 else (low - 0.01, high + 0.01)
+
+
+def colour_bar(low: float, high: float) -> Properties:
+    """The colour bar, which prints the ends of the scale."""
+    ticks = [low, (low + high) / 2, high]
+    return {
+        "title": {"text": "debiased linear CKA", "font": {"size": theme.SMALL_TEXT}, "side": "right"},
+        "tickvals": ticks,
+        "ticktext": [f"{tick:.3f}" for tick in ticks],
+        "tickfont": {"size": theme.SMALL_TEXT},
+        "thickness": 10,
+        "len": 0.9,
+        "outlinewidth": 0,
+    }
+
+
+def _frame(tasks: Sequence[int], group: Group, fuses: bool) -> Properties:
+    """A frame around a group whose tasks stand side by side in the matrix; empty for another one."""
+    places = sorted(tasks.index(task) for task in group)
+    if len(places) < 2 or places[-1] - places[0] != len(places) - 1:
+        return {}
+    low, high = places[0] - 0.5, places[-1] + 0.5
+    line = {"color": theme.ACCENT, "width": 3, "dash": "solid" if fuses else "dot"}
+    name = "fuses" if fuses else "chosen"
+    return {"type": "rect", "x0": low, "x1": high, "y0": low, "y1": high, "line": line, "name": name}

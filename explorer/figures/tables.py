@@ -1,0 +1,205 @@
+"""Rows of tables: the same facts as in the figures, as numbers and words."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.structure import Node
+from explorer import theme, words
+from explorer.figures.facts import node_reason
+from explorer.figures.metrics import Show, series, series_title
+from explorer.moments import History, Measurement, Snapshot
+
+Row = dict[str, str | int | float | None]
+
+
+@dataclass(frozen=True)
+class BirthRow:
+    """A group node on its way, in words; `done` in [0, 1]."""
+
+    stage: str
+    tasks: str
+    done: float
+    losses: str
+
+
+def birth_rows(history: History, snapshot: Snapshot) -> list[BirthRow]:
+    """Group nodes on their way, with the distillation loss of each of their tasks."""
+    header = history.header
+    return [
+        BirthRow(
+            words.stage_name(header, birth.node.stage),
+            words.task_names(header, birth.node.tasks),
+            birth.done,
+            " · ".join(
+                f"{task.label} {words.value(birth.losses[task.name])}"
+                for task in header.tasks
+                if task.name in birth.losses
+            ),
+        )
+        for birth in snapshot.births
+    ]
+
+
+def group_rows(history: History, snapshot: Snapshot) -> list[Row]:
+    """Who shares each stage at a moment, last stage first, as in the figure."""
+    looks = theme.looks(history.header)
+    rank = {task: position for position, task in enumerate(history.order())}
+    rows: list[Row] = []
+    for stage in reversed(range(len(history.header.stages))):
+        nodes = [node for node in snapshot.graph.nodes if node.stage == stage and node.kind in ("shared", "specific")]
+        groups = sorted(sorted(node.tasks, key=lambda task: rank[task]) for node in nodes)
+        groups.sort(key=lambda group: rank[group[0]])
+        said = " | ".join("+".join(looks[task].letter for task in group) for group in groups)
+        rows.append({"Stage": words.stage_name(history.header, stage), "Groups": said, "Nodes": len(nodes)})
+    return rows
+
+
+def node_rows(history: History, snapshot: Snapshot) -> list[Row]:
+    """Every node at a moment with its costs, its state and why it is so; last stage first."""
+    header = history.header
+    rows: list[Row] = []
+
+    def add(stage: int, kind: str, tasks: str, neurons: int, parameters: int, macs: int, state: str, why: str) -> None:
+        rows.append(
+            {
+                "Stage": words.stage_name(header, stage),
+                "Kind": kind,
+                "Tasks": tasks,
+                "Neurons": neurons,
+                "Parameters": parameters,
+                "MACs": macs,
+                "State": state,
+                "Why": why,
+            }
+        )
+
+    for node in sorted(snapshot.graph.nodes, key=lambda node: (-node.stage, node.tasks)):
+        place = Node(node.stage, node.tasks)
+        state = "new in this phase" if place in snapshot.created else "stands"
+        why = "never shared" if node.kind == "head" else node_reason(history, place, snapshot.index)
+        tasks = words.task_names(header, node.tasks)
+        add(node.stage, node.kind, tasks, node.neurons, node.parameters, node.macs, state, why)
+    for birth in snapshot.births:
+        node = birth.node
+        state = f"being born, {birth.done:.0%}"
+        why = node_reason(history, Node(node.stage, node.tasks), snapshot.index)
+        tasks = words.task_names(header, node.tasks)
+        add(node.stage, node.kind, tasks, node.neurons, node.parameters, node.macs, state, why)
+    for stage, group in snapshot.ghosts:
+        add(stage, "specific", words.task_names(header, group), 0, 0, 0, "removed in this phase", "its tasks fused")
+    return rows
+
+
+def candidate_rows(history: History, measurement: Measurement) -> list[Row]:
+    """What a decision was chosen from: for each number of groups the best partition, its score, and the choice."""
+    decision = measurement.decision
+    if decision is None:
+        return []
+    chosen = next((found.k for found in decision.candidates if found.groups == decision.groups), None)
+    return [
+        {
+            "k": candidate.k,
+            "Best partition": " | ".join(words.task_names(history.header, group) for group in candidate.groups),
+            "Score": candidate.score,
+            "Reaches threshold": "yes" if candidate.score >= decision.min_similarity else "no",
+            "Chosen": "chosen" if candidate.k == chosen else "",
+        }
+        for candidate in decision.candidates
+    ]
+
+
+def metric_rows(history: History, index: int, show: Show) -> list[Row]:
+    """For each task what `show` is: at the first evaluation, at the cursor, best, and last of the run."""
+    rows: list[Row] = []
+    for task in history.order():
+        points = series(history, task, show)
+        values = [value for _, value in points]
+        past = [value for position, value in points if position <= index]
+        lower = show == "loss" or series_title(history.header, task, show).endswith("↓")
+        rows.append(
+            {
+                "Task": history.header.tasks[task].label,
+                "Measure": series_title(history.header, task, show),
+                "First": values[0] if values else None,
+                "At the cursor": past[-1] if past else None,
+                "Best": (min(values) if lower else max(values)) if values else None,
+                "Last": values[-1] if values else None,
+            }
+        )
+    return rows
+
+
+def measurement_rows(history: History) -> list[Row]:
+    """Every measured pair of the run, for a download; an undefined similarity is None."""
+    names = [task.name for task in history.header.tasks]
+    return [
+        {
+            "event": found.index,
+            "phase": found.similarity.phase,
+            "stage": words.stage_name(history.header, found.similarity.stage),
+            "task": names[one],
+            "other": names[other],
+            "similarity": found.similarity.matrix[row][column],
+            "fused": "yes" if found.decision and any({one, other} <= set(g) for g in found.decision.fused) else "no",
+        }
+        for found in history.measurements
+        for row, one in enumerate(found.similarity.tasks)
+        for column, other in enumerate(found.similarity.tasks)
+        if row < column
+    ]
+
+
+def curve_rows(history: History) -> list[Row]:
+    """Every loss and metric of the run, one a row, for a download."""
+    rows: list[Row] = []
+
+    def add(index: int, epoch: int, split: str, task: str, measure: str, value: float) -> None:
+        place: Row = {"event": index, "epoch": epoch, "split": split}
+        rows.append(place | {"task": task, "measure": measure, "value": value})
+
+    for index, finished in history.epochs:
+        for task, loss in finished.losses.items():
+            add(index, finished.epoch, "train", task, "loss", loss)
+    for index, evaluated in history.evaluations:
+        for task, values in evaluated.metrics.items():
+            for key, value in values.items():
+                add(index, evaluated.epoch, evaluated.split, task, key, value)
+    return rows
+
+
+def csv_text(rows: Sequence[Row]) -> str:
+    """Rows as CSV with a header line; None is an empty cell.
+
+    >>> csv_text([{"task": "depth", "value": 0.5}])
+    'task,value\\r\\ndepth,0.5\\r\\n'
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def count_rows(history: History) -> list[Row]:
+    """Every moment of a run with its place and the size of the network there, for a download."""
+    rows: list[Row] = []
+    for index in range(len(history)):
+        snapshot = history.snapshot(index)
+        event = snapshot.event
+        rows.append(
+            {
+                "event": index,
+                "kind": event.kind,
+                "phase": event.phase,
+                "epoch": event.epoch,
+                "step": event.step,
+                "seconds": event.seconds,
+                "neurons": snapshot.neurons,
+                "parameters": snapshot.parameters,
+                "macs": snapshot.macs,
+                "what": words.sentence(event, history.header),
+            }
+        )
+    return rows

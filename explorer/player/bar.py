@@ -1,0 +1,219 @@
+"""The cursor bar: timeline, buttons with their keys, the sentence of the moment; and the frame every cursor page has.
+
+A page gives `cursor_page` a function that draws one moment. Bar and page are one fragment, so a step redraws only them;
+the fragment runs by itself while a run grows or the cursor plays, and has no timer otherwise.
+"""
+
+import html
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from core.runs import RunError
+from explorer import library, state, words
+from explorer.figures import timeline, timeline_figure
+from explorer.figures.facts import story
+from explorer.library import Entry, Opened
+from explorer.moments import History, Snapshot
+from explorer.player.chart import show_chart
+from explorer.player.sidebar import chosen
+from explorer.state import View
+
+LIVE_SECONDS = 2.0
+"""How often a run that is being written is read again."""
+
+_PLAYING, _TICK, _TIMER = "_playing", "_tick", "_timer"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a page draws: a run, the view, and the moment at the cursor."""
+
+    history: History
+    snapshot: Snapshot
+    view: View
+    opened: Opened
+
+    def file(self, what: str) -> str:
+        """A file name for something taken away from this moment, without its ending."""
+        return f"{self.opened.run.folder.name}-{what}-{self.snapshot.index}"
+
+    def with_view(self, view: View) -> "Scene":
+        """The same moment under another view."""
+        return replace(self, view=view)
+
+
+def cursor_page(draw: Callable[[Scene], None]) -> None:
+    """A page under the cursor bar: `draw` is called with the scene at each step. Says what to do if there is no run."""
+    entry = chosen()
+    if entry is None:
+        _nothing_here()
+        return
+    try:
+        opened = library.open_run(entry)
+    except RunError as error:
+        st.error(f"This run cannot be read. {words.plain(str(error))}", icon=":material/error:")
+        return
+    timer = _timer(opened)
+    st.session_state[_TIMER] = timer
+
+    def frame() -> None:
+        _frame(entry, draw)
+
+    st.fragment(frame, run_every=timer)()
+
+
+def _frame(entry: Entry, draw: Callable[[Scene], None]) -> None:
+    try:
+        opened = library.open_run(entry)
+    except RunError as error:
+        st.error(f"This run cannot be read any more. {words.plain(str(error))}", icon=":material/error:")
+        return
+    history = opened.history
+    if not len(history):
+        st.info("This run has no events yet. They appear here as soon as training writes them.")
+        return
+    _tick(history)
+    if st.session_state[_TIMER] != _timer(opened):
+        st.rerun()  # only a full run sets the fragment's timer
+    index = _cursor(history)
+    snapshot = history.snapshot(index)
+    view = state.current()
+    show_chart(timeline_figure(history, index, view.grain), state.TIMELINE, timeline.ALT, on_pick=jump)
+    _buttons(history, index, opened.live)
+    _say(snapshot, history, view)
+    draw(Scene(history, snapshot, view, opened))
+    if not st.session_state.get(_PLAYING):
+        state.sync()
+
+
+def jump(index: int | None) -> None:
+    """Set the cursor to the event at `index`, or let it follow the last one (None), and stop playing."""
+    state.change(moment=index)
+    st.session_state[_PLAYING] = False
+
+
+def _timer(opened: Opened) -> float | None:
+    """Seconds between runs of the fragment, or None for no timer."""
+    if st.session_state.get(_PLAYING):
+        return 1 / state.current().speed
+    return LIVE_SECONDS if opened.live else None
+
+
+def _tick(history: History) -> None:
+    """One step of play, if it is time for one; stops at the end."""
+    if not st.session_state.get(_PLAYING):
+        return
+    view = state.current()
+    if time.monotonic() - st.session_state[_TICK] < 0.7 / view.speed:
+        return  # a click, not the timer
+    st.session_state[_TICK] = time.monotonic()
+    index = _cursor(history)
+    following = history.neighbour(view.grain, index, 1)
+    state.change(moment=following)
+    if following == history.stops(view.grain)[-1]:
+        st.session_state[_PLAYING] = False
+
+
+def _cursor(history: History) -> int:
+    """Where the cursor stands. A place beyond the last event falls back to it, with a notice."""
+    moment, last = state.current().moment, len(history) - 1
+    if moment is not None and moment > last:
+        st.warning(f"There is no moment {moment}: this run has {last + 1} events so far. Showing the last one.")
+        state.change(moment=None)
+        return last
+    return last if moment is None else moment
+
+
+def _step(history: History, by: int) -> None:
+    jump(history.neighbour(state.current().grain, _cursor(history), by))
+
+
+def _toggle_play(history: History) -> None:
+    view = state.current()
+    playing = not st.session_state.get(_PLAYING)
+    st.session_state[_PLAYING] = playing
+    st.session_state[_TICK] = time.monotonic()
+    stops = history.stops(view.grain)
+    if playing and _cursor(history) >= stops[-1]:
+        state.change(moment=stops[0])
+
+
+def _next_speed() -> None:
+    speeds = state.SPEEDS
+    state.change(speed=speeds[(speeds.index(state.current().speed) + 1) % len(speeds)])
+
+
+def _buttons(history: History, index: int, live: bool) -> None:
+    view = state.current()
+    stops = history.stops(view.grain)
+    playing = bool(st.session_state.get(_PLAYING))
+    at_start, at_end = index <= stops[0], index >= stops[-1]
+    back, on = {"on_click": _step, "args": (history, -1)}, {"on_click": _step, "args": (history, 1)}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="cursor-bar"):
+        _button("First", state.FIRST, "first_page", "Home", at_start, on_click=jump, args=(stops[0],))
+        _button("Back", state.BACK, "chevron_left", "Left", at_start, **back)
+        play, icon = ("Pause", "pause") if playing else ("Play", "play_arrow")
+        _button(play, state.PLAY, icon, "P", type="primary", on_click=_toggle_play, args=(history,))
+        _button("Next", state.NEXT, "chevron_right", "Right", at_end, **on)
+        follows = view.moment is None and not playing
+        _button("Last", state.LAST, "last_page", "End", follows, on_click=jump, args=(None,))
+        speed_help = "Steps of play in a second"
+        _button(f"{view.speed:g}×", state.SPEED, "speed", "S", help=speed_help, on_click=_next_speed)
+        if live and view.moment is not None:
+            _button("Jump to live", state.LIVE, "sensors", "V", on_click=jump, args=(None,))
+        _go_to(history, index, stops)
+        with st.popover("", icon=":material/keyboard:", help="Keyboard shortcuts"):
+            st.table({"Key": [key for key, _ in words.KEYS], "Does": [does for _, does in words.KEYS]}, hide_index=True)
+    with st.container(key="second-keys"):  # not shown: arrow keys rest while a choice has the focus, letters do not
+        _button("Back", f"{state.BACK}-letter", "chevron_left", "J", at_start, **back)
+        _button("Next", f"{state.NEXT}-letter", "chevron_right", "L", at_end, **on)
+
+
+def _button(label: str, key: str, icon: str, shortcut: str, disabled: bool = False, **rest: Any) -> None:
+    st.button(label, key=key, icon=f":material/{icon}:", shortcut=shortcut, disabled=disabled, **rest)
+
+
+def _go_to(history: History, index: int, stops: list[int]) -> None:
+    options = stops if index in stops else sorted([*stops, index])
+
+    def label(position: int) -> str:
+        event = history.event(position)
+        return f"{position} · p{event.phase} · {words.title(event, history.header)}"
+
+    key = f"{state.GOTO}-{index}"  # one for each moment, so that a late answer of the browser names an old one
+
+    def chosen_moment() -> None:
+        if st.session_state[key] != index:
+            jump(st.session_state[key])
+
+    st.selectbox(
+        "Moment",
+        options,
+        index=options.index(index),
+        format_func=label,
+        key=key,
+        label_visibility="collapsed",
+        on_change=chosen_moment,
+    )
+
+
+def _say(snapshot: Snapshot, history: History, view: View) -> None:
+    """The sentence of the moment; a live region, so a screen reader announces it."""
+    where = html.escape(words.when(snapshot))
+    what = html.escape(story(history, snapshot.index, view.grain))
+    st.html(
+        f'<div class="moment" role="status" aria-live="polite"><div class="where">{where}</div>'
+        f'<div class="what">{what}</div></div>'
+    )
+
+
+def _nothing_here() -> None:
+    st.info(
+        "There is no run to look at yet. Train one on the **Train** page, or put run folders into "
+        f"`{library.own_root()}`; another place can be named with the environment variable `{library.RUNS_VARIABLE}`.",
+        icon=":material/folder_open:",
+    )

@@ -1,0 +1,93 @@
+"""The sidebar: which run is looked at, how it stands, and how far one step of the cursor goes."""
+
+from typing import Literal
+
+import streamlit as st
+
+from core.runs import RunError
+from explorer import library, state, words
+from explorer.library import Entry, Opened
+
+_COLOURS: dict[words.StateLabel, Literal["blue", "green", "gray", "orange", "red"]] = {
+    "recorded": "gray",
+    "running": "green",
+    "paused": "orange",
+    "interrupted": "orange",
+    "finished": "blue",
+    "failed": "red",
+}
+
+_ENTRY = "_entry"
+
+
+def choose_run(entries: list[Entry], with_grain: bool = True) -> None:
+    """Draw the sidebar, with the grain of the cursor's steps if wanted; the run it settles on is `chosen()`."""
+    with st.sidebar:
+        entry = _picked(entries)
+        if entry is not None:
+            _describe(entry)
+        if entry is not None and with_grain:
+            st.segmented_control(
+                "One step goes to the next",
+                list(words.GRAIN_LABELS),
+                format_func=lambda grain: words.GRAIN_LABELS[grain],
+                help=words.GRAIN_HELP,
+                required=True,
+                width="stretch",
+                key=state.held(state.GRAIN, state.current().grain),
+                on_change=lambda: state.change(grain=st.session_state[state.GRAIN]),
+            )
+        with st.popover("Words", icon=":material/dictionary:", type="tertiary"):
+            for word, meaning in words.GLOSSARY.items():
+                st.markdown(f"**{word}** · {meaning}")
+    st.session_state[_ENTRY] = entry
+
+
+def chosen() -> Entry | None:
+    """The run that is looked at, or None if there is none."""
+    entry: Entry | None = st.session_state[_ENTRY]
+    return entry
+
+
+def _picked(entries: list[Entry]) -> Entry | None:
+    known = {entry.id: entry for entry in entries}
+    wanted = state.current().run
+    opening = library.opening(entries)
+    if wanted and wanted not in known:
+        shown = f" Showing {opening.folder.name}." if opening else ""
+        state.note(f"The link says run={wanted}, but there is no such run here.{shown}")
+        state.change(run="", moment=None)
+    entry = known.get(state.current().run, opening)
+    if entry is None:
+        return None
+    st.selectbox(
+        "Run",
+        list(known),
+        format_func=lambda name: _label(known[name]),
+        key=state.held(state.RUN, entry.id),
+        on_change=lambda: state.change(run=st.session_state[state.RUN], moment=None, task=""),
+    )
+    return entry
+
+
+def _label(entry: Entry) -> str:
+    kind = "running" if entry.live else "example" if entry.place == "example" else ""
+    return f"{entry.folder.name} · {kind}" if kind else entry.folder.name
+
+
+def _describe(entry: Entry) -> None:
+    try:
+        opened = library.open_run(entry)
+    except RunError:
+        st.badge("cannot be read", icon=":material/error:", color="red")
+        return
+    icon, meaning = words.STATE_WORDS[opened.state]
+    st.badge(opened.state, icon=f":material/{icon}:", color=_COLOURS[opened.state], help=meaning)
+    st.caption(_facts(opened))
+
+
+def _facts(opened: Opened) -> str:
+    header = opened.run.header
+    tasks = words.plain(", ".join(task.label for task in header.tasks))
+    created = words.plain(f"\nstarted {header.created[:16].replace('T', ' ')} UTC") if header.created else ""
+    return f"**{words.plain(words.run_title(header))}**  \n{tasks}  \n{len(header.stages)} stages{created}"

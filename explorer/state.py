@@ -1,0 +1,173 @@
+"""What a person looks at, as one record that travels in the URL and lives in the session.
+
+The session's record is the truth; the URL is written from it and read when a session begins, and when someone changes
+it by hand or with the browser's back button. A value that makes no sense falls back to its default, with a notice.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, get_args
+
+import streamlit as st
+
+from explorer.figures.metrics import Show
+from explorer.figures.similarity import Scale
+from explorer.moments import GRAINS, Grain
+
+SPEEDS = (0.5, 1.0, 2.0, 4.0)
+"""Steps of play in a second."""
+
+# widget keys
+RUN, GRAIN, GOTO, TIMELINE, GRID = "run", "grain", "goto", "timeline", "grid"
+FIRST, BACK, PLAY, NEXT, LAST, SPEED, LIVE = "first", "back", "play", "next", "last", "speed", "live"
+SHOW, TASK, SCALE = "show", "task", "scale"
+
+# what else the session remembers
+_VIEW, _PAGE, _WRITTEN, _WRITTEN_AT, _NOTICES = "_view", "_page", "_written", "_written_at", "_notices"
+
+_SETTLING = 3.0
+"""Seconds in which a browser may still answer with the URL as it was before we wrote it."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything that decides what is on screen, but the page and the theme."""
+
+    run: str = ""
+    """Id of the run in the library; "" is the one that opens by itself."""
+    grain: Grain = "neuron"
+    moment: int | None = None
+    """Position of the cursor among the run's events; None follows the last one."""
+    speed: float = 2.0
+    show: Show = "metric"
+    task: str = ""
+    """Name of the only task to show; "" is all of them."""
+    scale: Scale = "measured"
+
+
+def _choice(*known: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in known:
+            raise ValueError(f"expected one of {', '.join(known)}")
+        return text
+
+    return parse
+
+
+def _position(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise ValueError("expected the number of an event, 0 or more")
+    return int(text)
+
+
+def _speed(text: str) -> float:
+    try:
+        return SPEEDS[[f"{speed:g}" for speed in SPEEDS].index(text)]
+    except ValueError:
+        raise ValueError(f"expected one of {', '.join(f'{speed:g}' for speed in SPEEDS)}") from None
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of `View` in the URL: its short key, and how its text is read (`ValueError`: what was expected)."""
+
+    name: str
+    key: str
+    parse: Callable[[str], Any]
+
+
+FIELDS = (
+    Field("run", "run", str),
+    Field("grain", "grain", _choice(*GRAINS)),
+    Field("moment", "at", _position),
+    Field("speed", "speed", _speed),
+    Field("show", "show", _choice(*get_args(Show))),
+    Field("task", "task", str),
+    Field("scale", "scale", _choice(*get_args(Scale))),
+)
+"""The one list from which the URL is read and written."""
+
+
+def from_url(params: Mapping[str, str]) -> tuple[View, list[str]]:
+    """The view in the parameters of a URL, and a notice for each value that was not understood.
+
+    >>> from_url({"at": "12", "grain": "phase"})[0].moment
+    12
+    >>> from_url({"grain": "minute"})[1]
+    ['The link says grain=minute, but that is not known: expected one of phase, stage, decision, neuron.']
+    """
+    values: dict[str, Any] = {}
+    notices = []
+    for field in FIELDS:
+        if field.key in params:
+            try:
+                values[field.name] = field.parse(params[field.key])
+            except ValueError as error:
+                notices.append(f"The link says {field.key}={params[field.key]}, but that is not known: {error}.")
+    return View(**values), notices
+
+
+def to_url(view: View) -> dict[str, str]:
+    """The parameters of a URL that give `view` again; defaults are left out.
+
+    >>> to_url(View(run="example.rooms", moment=12))
+    {'run': 'example.rooms', 'at': '12'}
+    """
+    default = View()
+    return {
+        field.key: f"{value:g}" if isinstance(value, float) else str(value)
+        for field in FIELDS
+        if (value := getattr(view, field.name)) != getattr(default, field.name)
+    }
+
+
+def begin(page: str) -> None:
+    """Take over the URL where a session begins on `page`, or where the browser went back since it was written."""
+    params = st.query_params.to_dict()
+    session = st.session_state
+    turned = session.get(_PAGE) not in (None, page)  # turning a page drops the parameters; the view stays
+    settled = time.monotonic() - session.get(_WRITTEN_AT, 0.0) > _SETTLING
+    session[_NOTICES] = []
+    if _VIEW not in session or (params != session[_WRITTEN] and settled and not turned):
+        session[_VIEW], session[_NOTICES] = from_url(params)
+        session[_WRITTEN] = params
+    session[_PAGE] = page
+
+
+def current() -> View:
+    """The session's view."""
+    view: View = st.session_state[_VIEW]
+    return view
+
+
+def change(**values: Any) -> None:
+    """Set fields of the session's view."""
+    assert set(values) <= {field.name for field in fields(View)}
+    st.session_state[_VIEW] = replace(current(), **values)
+
+
+def held(key: str, value: str | int) -> str:
+    """Set the widget `key` before it is drawn, so that the view rules and not what the widget remembers; its key."""
+    st.session_state[key] = value
+    return key
+
+
+def note(text: str) -> None:
+    """Tell the person something about the view until the next full run of the page."""
+    st.session_state[_NOTICES].append(text)
+
+
+def notices() -> list[str]:
+    """What the person should be told."""
+    found: list[str] = st.session_state[_NOTICES]
+    return found
+
+
+def sync() -> None:
+    """Write the session's view into the URL."""
+    wanted = to_url(current())
+    if st.query_params.to_dict() != wanted:
+        st.query_params.from_dict(wanted)
+    if st.session_state[_WRITTEN] != wanted:
+        st.session_state[_WRITTEN], st.session_state[_WRITTEN_AT] = wanted, time.monotonic()

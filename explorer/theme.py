@@ -1,0 +1,199 @@
+"""Colours, dashes, symbols and sizes of every figure, in one place.
+
+Colour belongs to a task, everywhere, and is never alone: a task also has a letter, a dash and a symbol. All colours are
+mid-tones that keep a contrast of about 3:1 or more on both the light and the dark page, so figures leave background and
+font to the page's theme. The first five differ by at least 14 units of CIE94 for normal, red-, green- and blue-blind
+eyes (simulation of Machado et al. 2009).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from core.runs import RunHeader
+
+TASK_COLOURS = (
+    "#2d64d2",
+    "#e07000",
+    "#0b9f9f",
+    "#a6503f",
+    "#a077f5",
+    "#1b7e4e",
+    "#8f7a00",
+    "#7a818c",
+    "#4d8fcf",
+    "#c4625a",
+    "#7d9a2e",
+    "#8d5bb5",
+)
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "pentagon", "star", "hexagon", "triangle-down")
+
+ACCENT = "#d6336c"
+"""The cursor, and what is new at it. No task has it."""
+NEUTRAL = "#868e99"
+"""Outlines, guides and marks that must be read on both themes."""
+FAINT = "rgba(134, 142, 153, 0.22)"
+"""Quiet areas: bands, the image, ghosts."""
+
+SIMILARITY_SCALE = "Viridis"
+"""Sequential and safe for colour blindness; never red against green for fuse and keep."""
+
+Properties = dict[str, object]
+"""Properties of a trace, a shape or a layout, as plotly names them."""
+
+TEXT_SIZE = 12
+SMALL_TEXT = 11
+
+
+@dataclass(frozen=True)
+class TaskLook:
+    """How one task is drawn and named; `letter` is its short name, of one or two letters."""
+
+    name: str
+    label: str
+    letter: str
+    colour: str
+    dash: str
+    symbol: str
+
+    @property
+    def on_colour(self) -> str:
+        """Black or white, whichever reads better on the task's colour."""
+        return "#ffffff" if contrast("#ffffff", self.colour) >= contrast("#000000", self.colour) else "#000000"
+
+
+def looks(header: RunHeader) -> tuple[TaskLook, ...]:
+    """The look of every task of a run [T], by its position in the run's task list.
+
+    >>> from core.runs import MetricInfo, RunHeader, StageInfo, TaskInfo
+    >>> key = MetricInfo(key="rmse", label="RMSE", unit="m", direction="lower")
+    >>> task = TaskInfo(name="depth", label="Depth", kind="depth", metrics=(key,))
+    >>> stage = StageInfo(name="stem", neurons=8)
+    >>> looks(RunHeader(method="mtsl", data="rooms", seed=0, tasks=(task,), stages=(stage,)))[0].letter
+    'D'
+    """
+    letters = short_names([task.label for task in header.tasks])
+    return tuple(
+        TaskLook(
+            task.name,
+            task.label,
+            letter,
+            TASK_COLOURS[index % len(TASK_COLOURS)],
+            DASHES[index % len(DASHES)],
+            SYMBOLS[index % len(SYMBOLS)],
+        )
+        for index, (task, letter) in enumerate(zip(header.tasks, letters, strict=True))
+    )
+
+
+def short_names(labels: Sequence[str]) -> list[str]:
+    """A name of one or two letters for each label, different for different ones.
+
+    The first letter where no other label has it; else the initials of the words, the first two letters, the first and
+    the last letter, or the first letter and a number: the first of these that tells apart all labels of that letter.
+
+    >>> short_names(["Depth", "Right digit", "Reconstruction", "Task A", "Task B"])
+    ['D', 'Ri', 'Re', 'TA', 'TB']
+    """
+    found = dict.fromkeys(range(len(labels)), "")
+    for index, label in enumerate(labels):
+        rivals = [other for other in range(len(labels)) if labels[other][:1].upper() == label[:1].upper()]
+        ways = (
+            [labels[rival][:1].upper() for rival in rivals],
+            ["".join(word[0] for word in labels[rival].split()[:2]).upper() for rival in rivals],
+            [labels[rival][:2].capitalize() for rival in rivals],
+            [labels[rival][:1].upper() + labels[rival][-1:] for rival in rivals],
+            [labels[rival][:1].upper() + str(number) for number, rival in enumerate(rivals, start=1)],
+        )
+        lengths = (1, 2, 2, 2)
+        way = next(
+            (way for way, length in zip(ways, lengths, strict=False) if _tells_apart(way, length)),
+            ways[-1],
+        )
+        found[index] = way[rivals.index(index)]
+    return list(found.values())
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours "#rrggbb", in [1, 21] (WCAG 2.2).
+
+    >>> round(contrast("#000000", "#ffffff"))
+    21
+    """
+    bright, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def see_through(colour: str, opacity: float) -> str:
+    """A colour "#rrggbb" with an opacity in [0, 1].
+
+    >>> see_through("#2d64d2", 0.5)
+    'rgba(45, 100, 210, 0.5)'
+    """
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity:g})"
+
+
+def axis(title: str, **rest: object) -> Properties:
+    """An axis with its title, no zero line and no zooming; `rest` adds or overrides properties."""
+    text = {"text": title, "font": {"size": SMALL_TEXT}, "standoff": 6}
+    ticks: Properties = {"tickfont": {"size": SMALL_TEXT}, "ticks": "", "showline": False}
+    return {"title": text, "automargin": True, "zeroline": False, "fixedrange": True, **ticks, **rest}
+
+
+def figure(
+    traces: Sequence[Properties],
+    layout: Properties,
+    height: int,
+    caption: str = "",
+    shapes: Sequence[Properties] = (),
+) -> go.Figure:
+    """A figure of these traces, shapes and layout, with what all figures share; `height` in pixels.
+
+    The caption stands small below, so that an exported figure says what it shows. Everything is checked by plotly, but
+    in one go: adding traces and shapes one by one takes many times as long.
+    """
+    shared: Properties = {
+        "template": {},  # colours of page and text belong to whoever shows the figure
+        "height": height,
+        "margin": {"l": 8, "r": 8, "t": 12, "b": 58 if caption else 8},
+        "hovermode": "closest",
+        "font": {"size": TEXT_SIZE},
+        "legend": {
+            "orientation": "h",
+            "yanchor": "bottom",
+            "y": 1.0,
+            "xanchor": "left",
+            "x": 0.0,
+            "font": {"size": SMALL_TEXT},
+            "itemclick": False,
+            "itemdoubleclick": False,
+        },
+        "uirevision": "keep",
+        "shapes": list(shapes),
+    }
+    if caption:
+        shared["title"] = {
+            "text": caption,
+            "font": {"size": SMALL_TEXT - 1, "color": NEUTRAL, "weight": "normal"},
+            "x": 1,
+            "xref": "container",
+            "xanchor": "right",
+            "pad": {"r": 8},
+            "y": 0.004,
+            "yref": "container",
+            "yanchor": "bottom",
+        }
+    return go.Figure({"data": list(traces), "layout": shared | layout})
+
+
+def _tells_apart(names: Sequence[str], length: int) -> bool:
+    return len(set(names)) == len(names) and all(len(name) == length for name in names)
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -1,0 +1,49 @@
+"""Whether a config can be trained, as far as that is known before a process starts and without torch."""
+
+from core.config import Config, ConfigError, SmallBackbone
+from core.schedule import structural_schedule
+
+_PAPER_STAGES = 10
+
+
+def check_config(config: Config) -> None:
+    """Raises `ConfigError` that lists why training would refuse this config at once: its schedule, its data.
+
+    >>> from core.config import preset
+    >>> check_config(preset("quick", "digits"))
+    >>> check_config(preset("quick", "digits", overrides=["mtsl.similarity_samples=1990"]))
+    Traceback (most recent call last):
+    core.config.ConfigError: 2,000 training images less 1,990 for similarity leave 10, less than a batch of 64.
+    """
+    problems = []
+    if config.method == "mtsl":
+        try:
+            structural_schedule(
+                config.training.epochs,
+                config.mtsl.phases or n_stages(config),
+                config.mtsl.structural_epochs,
+                config.mtsl.amalgamation_epochs,
+            )
+        except ConfigError as error:
+            problems.append(str(error))
+    held_out = config.mtsl.similarity_samples if _holds_out(config) else 0
+    left = config.data.train - held_out
+    if left < config.training.batch_size:
+        less = f" less {held_out:,} for similarity leave {left:,}," if held_out else " are"
+        problems.append(
+            f"{config.data.train:,} training images{less} less than a batch of {config.training.batch_size}."
+        )
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def n_stages(config: Config) -> int:
+    """Stages of the backbone that a config asks for."""
+    backbone = config.backbone
+    if isinstance(backbone, SmallBackbone):
+        return 1 + backbone.encoder_stages + backbone.decoder_stages
+    return _PAPER_STAGES
+
+
+def _holds_out(config: Config) -> bool:
+    return config.method == "mtsl" and config.mtsl.similarity_from == "held-out"

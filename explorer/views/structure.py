@@ -1,0 +1,71 @@
+"""Structure: who shares which stage at the cursor, what is born and what is removed."""
+
+import json
+
+import streamlit as st
+
+from explorer import words
+from explorer.figures import sharing, sharing_figure
+from explorer.figures.tables import birth_rows, count_rows, group_rows, node_rows
+from explorer.player import Scene, cursor_page, offer_file, show_chart
+
+
+def _counts(scene: Scene) -> None:
+    now, start = scene.snapshot, scene.history.start or scene.snapshot
+    with st.container(horizontal=True):
+        for label, word, value, before in (
+            ("Neurons", "neuron", now.neurons, start.neurons),
+            ("Parameters", "parameters", now.parameters, start.parameters),
+            ("MACs per image", "MACs", now.macs, start.macs),
+            ("Nodes", "node", now.nodes, start.nodes),
+        ):
+            st.metric(
+                label,
+                words.count(value),
+                words.change(value, before),
+                delta_color="off",
+                delta_arrow="off",
+                delta_description="since the start",
+                help=words.GLOSSARY[word],
+                border=True,
+            )
+
+
+def _beside(scene: Scene) -> None:
+    births = birth_rows(scene.history, scene.snapshot)
+    if births:
+        st.markdown("**Being born**")
+    for birth in births:
+        st.progress(birth.done, text=words.plain(f"{birth.stage}: {birth.tasks}, {birth.done:.0%}"))
+        if birth.losses:
+            st.caption(words.plain(f"distillation loss: {birth.losses}"))
+    decisions = [found for found in scene.history.measured(scene.snapshot.index) if found.decision]
+    if decisions and decisions[-1].decision:
+        last = decisions[-1].decision
+        stage = words.plain(words.stage_name(scene.history.header, last.stage))
+        st.markdown(f"**Last decision** · {stage}, phase {last.phase}")
+        st.markdown(words.plain(last.reason))
+    st.markdown("**Who shares what**")
+    st.dataframe(group_rows(scene.history, scene.snapshot), hide_index=True)
+
+
+def _draw(scene: Scene) -> None:
+    _counts(scene)
+    graph, beside = st.columns([2, 1], gap="large")
+    with graph:
+        show_chart(sharing_figure(scene.history, scene.snapshot), "sharing", sharing.ALT, scene.file("structure"))
+        st.caption(words.READING)
+    with beside:
+        _beside(scene)
+    with st.expander("All nodes at this moment, as a table"):
+        st.dataframe(node_rows(scene.history, scene.snapshot), hide_index=True)
+    offer_file(
+        "All moments with counts (JSON)",
+        lambda: json.dumps(count_rows(scene.history), indent=1),
+        f"{scene.file('moments')}.json",
+    )
+
+
+if __name__ == "__main__":  # as Streamlit runs a page
+    st.title("Structure")
+    cursor_page(_draw)
