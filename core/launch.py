@@ -90,8 +90,7 @@ def start_run(config: Config, folder: Path, fabric: Fabric, show: Show | None = 
     backbone = build_backbone(config)
     header = run_header(config, backbone)
     METHODS[config.method](config).plan(len(backbone.stages))  # a schedule that cannot be should leave no folder behind
-    fabric.launch()
-    with _scratch(fabric, header) or RunWriter(folder, header) as writer:
+    with _processes(fabric), _scratch(fabric, header) or RunWriter(folder, header) as writer:
         return _train(config, backbone, writer, fabric, None, show or Show())
 
 
@@ -104,13 +103,24 @@ def resume_run(folder: Path, fabric_for: Callable[[Config], Fabric], show: Show 
     if run.state() == "finished":
         raise RunError(f"{folder}: this run is finished; there is nothing to go on with.")
     config = parse_config(run.header.config)
-    fabric = fabric_for(config)
+    with _processes(fabric := fabric_for(config)):
+        state = load_checkpoint(folder) if has_checkpoint(folder) else None
+        keep = state["events"] if state else 0
+        assert isinstance(keep, int)
+        with _scratch(fabric, run.header) or RunWriter.resume(folder, keep) as writer:
+            return _train(config, build_backbone(config), writer, fabric, state, show or Show())
+
+
+@contextlib.contextmanager
+def _processes(fabric: Fabric) -> Iterator[None]:
+    """Start the other processes, if there are any, and take the group apart at the end: left to the interpreter's
+    exit, its threads may still run when they are destroyed, which ends the process with an abort."""
     fabric.launch()
-    state = load_checkpoint(folder) if has_checkpoint(folder) else None
-    keep = state["events"] if state else 0
-    assert isinstance(keep, int)
-    with _scratch(fabric, run.header) or RunWriter.resume(folder, keep) as writer:
-        return _train(config, build_backbone(config), writer, fabric, state, show or Show())
+    try:
+        yield
+    finally:
+        if fabric.world_size > 1 and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 def _scratch(fabric: Fabric, header: RunHeader) -> RunWriter | None:

@@ -31,6 +31,7 @@ assert norm.num_batches_tracked.item() == 5
 assert same_everywhere(fabric, torch.tensor([float(rank)])).item() == 0.0
 assert same_everywhere(fabric, f"process {rank}") == "process 0"
 print("agreed", flush=True)
+torch.distributed.destroy_process_group()  # left to the interpreter's exit, its threads may abort the process
 """
 
 
