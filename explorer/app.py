@@ -17,8 +17,9 @@ from explorer.words import plain  # noqa: E402
 
 @dataclass(frozen=True)
 class PageInfo:
-    """One page: its file below explorer/, its name in the navigation, its icon and its place in the URL."""
+    """One page: its section and name in the navigation, its file below explorer/, its icon and its place in the URL."""
 
+    section: str
     file: str
     title: str
     icon: str
@@ -33,10 +34,10 @@ class PageInfo:
 # All pages; the first one opens. Their folder is not called `pages`: Streamlit would run such a file by itself, without
 # this router, when it is the first address that anyone opens after the start.
 PAGES = (
-    PageInfo("views/structure.py", "Structure", "account_tree"),
-    PageInfo("views/similarity.py", "Similarity", "grid_on"),
-    PageInfo("views/metrics.py", "Metrics", "show_chart"),
-    PageInfo("views/train.py", "Train", "model_training", cursor=False),
+    PageInfo("This run", "views/structure.py", "Structure", "account_tree"),
+    PageInfo("This run", "views/similarity.py", "Similarity", "grid_on"),
+    PageInfo("This run", "views/metrics.py", "Metrics", "show_chart"),
+    PageInfo("All runs", "views/train.py", "Train", "model_training", cursor=False),
 )
 
 
@@ -45,12 +46,12 @@ def main() -> None:
     st.set_page_config(page_title="MTSL Explorer", page_icon=str(ROOT / "assets" / "icon.svg"), layout="wide")
     st.logo(str(ROOT / "assets" / "logo.svg"), size="large", icon_image=str(ROOT / "assets" / "icon.svg"))
     st.html(ROOT / "assets" / "style.css")
-    page = st.navigation(
-        [
-            st.Page(info.file, title=info.title, icon=f":material/{info.icon}:", url_path=info.url, default=not number)
-            for number, info in enumerate(PAGES)
-        ]
-    )
+    pages: dict[str, list[st.Page]] = {}
+    for info in PAGES:
+        icon, first = f":material/{info.icon}:", info is PAGES[0]
+        page = st.Page(info.file, title=info.title, icon=icon, url_path=info.url, default=first)
+        pages.setdefault(info.section, []).append(page)
+    page = st.navigation(pages)
     info = next(info for info in PAGES if info.title == page.title)
     state.begin(info.url)
     choose_run(library.listing(), with_grain=info.cursor)

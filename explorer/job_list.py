@@ -125,7 +125,7 @@ def _buttons(job: Job) -> None:
             disabled=job.header is None or job.state == "unreadable",
             help="Look at it on the Structure page" if job.header else "There is nothing to look at yet",
         ):
-            state.change(run=Entry("runs", job.folder, job.live).id, moment=None, task="")
+            state.open_view(Entry("runs", job.folder, job.live).id)
             st.switch_page("views/structure.py")
         if job.live:
             st.button(

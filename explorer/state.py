@@ -4,15 +4,19 @@ The session's record is the truth; the URL is written from it and read when a se
 it by hand or with the browser's back button. A value that makes no sense falls back to its default, with a notice.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import streamlit as st
 
+from core.grouping import Rule
+from core.structure import Group
 from explorer.figures.metrics import Show
 from explorer.figures.similarity import Scale
+from explorer.focus import Focus, read_tasks
 from explorer.moments import GRAINS, Grain
 
 SPEEDS = (0.5, 1.0, 2.0, 4.0)
@@ -21,7 +25,12 @@ SPEEDS = (0.5, 1.0, 2.0, 4.0)
 # widget keys
 RUN, GRAIN, GOTO, TIMELINE, GRID = "run", "grain", "goto", "timeline", "grid"
 FIRST, BACK, PLAY, NEXT, LAST, SPEED, LIVE = "first", "back", "play", "next", "last", "speed", "live"
-SHOW, TASK, SCALE = "show", "task", "scale"
+SHOW, TASK, SCALE, CLEAR = "show", "task", "scale", "clear"
+
+Orientation = Literal["up", "right"]
+"""Where the sharing graph grows to, from the image to the heads."""
+Lock = Literal["share", "phase", "epoch"]
+"""What stands still when runs are compared at one cursor: the share of the run, the phase, or the epoch."""
 
 # what else the session remembers
 _VIEW, _PAGE, _WRITTEN, _WRITTEN_AT, _NOTICES = "_view", "_page", "_written", "_written_at", "_notices"
@@ -40,10 +49,35 @@ class View:
     moment: int | None = None
     """Position of the cursor among the run's events; None follows the last one."""
     speed: float = 2.0
+    stage: int | None = None
+    """Stage of what is picked; None: no stage in particular."""
+    tasks: Group = ()
+    """Sorted tasks of what is picked; none: all of them."""
+    orient: Orientation = "up"
     show: Show = "metric"
-    task: str = ""
-    """Name of the only task to show; "" is all of them."""
+    smooth: float = 0.0
+    """Weight of the past in smoothed curves, in [0, 0.95]; 0 does not smooth."""
     scale: Scale = "measured"
+    base: str = ""
+    """Id of the run that metrics are compared with; "" is none."""
+    others: tuple[str, ...] = ()
+    """Ids of the runs beside `run` on the Compare page."""
+    lock: Lock = "share"
+    threshold: float | None = None
+    """Threshold of the what-if; None is the recorded one."""
+    rule: Rule | None = None
+    """Grouping rule of the what-if; None is the recorded one."""
+    image: int = 0
+    """Number of the sample image on the Predictions page."""
+    step: int = 0
+    """Step of the Learn page."""
+    query: str = ""
+    """What the Overview searches for."""
+
+    @property
+    def focus(self) -> Focus:
+        """What is picked, on every page."""
+        return Focus(self.stage, self.tasks)
 
 
 def _choice(*known: str) -> Callable[[str], str]:
@@ -57,8 +91,25 @@ def _choice(*known: str) -> Callable[[str], str]:
 
 def _position(text: str) -> int:
     if not text.isascii() or not text.isdigit():
-        raise ValueError("expected the number of an event, 0 or more")
+        raise ValueError("expected a whole number, 0 or more")
     return int(text)
+
+
+def _number(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            found = float(text)
+        except ValueError:
+            found = math.nan
+        if not low <= found <= high:
+            raise ValueError(f"expected a number from {low:g} to {high:g}")
+        return found
+
+    return parse
+
+
+def _ids(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part for part in text.split(",") if part))
 
 
 def _speed(text: str) -> float:
@@ -82,9 +133,20 @@ FIELDS = (
     Field("grain", "grain", _choice(*GRAINS)),
     Field("moment", "at", _position),
     Field("speed", "speed", _speed),
+    Field("stage", "stage", _position),
+    Field("tasks", "tasks", read_tasks),
+    Field("orient", "orient", _choice(*get_args(Orientation))),
     Field("show", "show", _choice(*get_args(Show))),
-    Field("task", "task", str),
+    Field("smooth", "smooth", _number(0, 0.95)),
     Field("scale", "scale", _choice(*get_args(Scale))),
+    Field("base", "base", str),
+    Field("others", "with", _ids),
+    Field("lock", "lock", _choice(*get_args(Lock))),
+    Field("threshold", "min", _number(-1, 1)),
+    Field("rule", "rule", _choice(*get_args(Rule))),
+    Field("image", "image", _position),
+    Field("step", "step", _position),
+    Field("query", "q", str),
 )
 """The one list from which the URL is read and written."""
 
@@ -116,10 +178,18 @@ def to_url(view: View) -> dict[str, str]:
     """
     default = View()
     return {
-        field.key: f"{value:g}" if isinstance(value, float) else str(value)
+        field.key: _text(value)
         for field in FIELDS
         if (value := getattr(view, field.name)) != getattr(default, field.name)
     }
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, tuple):
+        return ("," if isinstance(value[0], str) else "-").join(map(str, value))
+    return str(value)
 
 
 def begin(page: str) -> None:
@@ -147,7 +217,17 @@ def change(**values: Any) -> None:
     st.session_state[_VIEW] = replace(current(), **values)
 
 
-def held(key: str, value: str | int) -> str:
+def pick(focus: Focus) -> None:
+    """Pick something on every page; the empty focus clears it."""
+    change(stage=focus.stage, tasks=focus.tasks)
+
+
+def open_view(run: str, moment: int | None = None) -> None:
+    """Look at another run: the cursor and what was picked belong to the old one."""
+    change(run=run, moment=moment, stage=None, tasks=(), threshold=None, rule=None, image=0)
+
+
+def held(key: str, value: str | int | float | Group) -> str:
     """Set the widget `key` before it is drawn, so that the view rules and not what the widget remembers; its key."""
     st.session_state[key] = value
     return key

@@ -60,6 +60,7 @@ KEYS = (
     ("P", "play, pause"),
     ("S", "speed of play"),
     ("V", "jump to live, while a run grows"),
+    ("X", "clear what is picked"),
 )
 """Key -> what it does; keys rest while a text field has the focus."""
 

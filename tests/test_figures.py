@@ -366,7 +366,7 @@ def test_metric_axes_say_unit_and_direction(rooms: History) -> None:
 
 
 def test_one_task_alone(rooms: History) -> None:
-    figure = metrics_figure(rooms, 0, "metric", only="depth")
+    figure = metrics_figure(rooms, 0, "metric", only=(1,))
     assert {found.name for found in figure.data} == {"Depth, so far", "Depth, later"}
 
 

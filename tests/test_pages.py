@@ -228,11 +228,18 @@ def test_a_wrong_link_falls_back_with_a_notice(params: dict[str, str], notice: s
     assert len(charts(app)) == 2
 
 
-def test_a_wrong_task_in_the_link_shows_all_of_them() -> None:
-    metrics = next(info for info in PAGES if info.title == "Metrics")
-    app = opened(metrics, run="runs.rooms", task="taste")
-    assert any("task=taste" in warning.value for warning in app.warning)
-    assert app.selectbox(key=state.TASK).value == ""
+def test_a_wrong_task_in_the_link_picks_nothing() -> None:
+    app = opened(run="runs.rooms", tasks="7", stage="2")
+    assert any("stage=2 tasks=7" in warning.value for warning in app.warning)
+    assert "tasks" not in app.query_params
+
+
+def test_what_is_picked_is_said_and_can_be_cleared() -> None:
+    app = opened(run="runs.rooms", stage="2", tasks="0-1")
+    assert any("layer2 · Segmentation \\+ Depth" in found.value for found in app.markdown)
+    app.button(key=state.CLEAR).click().run()
+    assert "tasks" not in app.query_params
+    assert not any("Picked" in found.value for found in app.markdown)
 
 
 def test_metrics_controls_choose_what_is_drawn() -> None:
@@ -240,7 +247,7 @@ def test_metrics_controls_choose_what_is_drawn() -> None:
     app = opened(metrics, run="runs.rooms")
     app.segmented_control(key=state.SHOW).set_value("loss").run()
     assert "loss" in app.query_params["show"]
-    app.selectbox(key=state.TASK).set_value("depth").run()
+    app.selectbox(key=state.TASK).set_value((1,)).run()
     drawn = {found["name"] for found in figure(app, "metrics")["data"]}
     assert drawn == {"Depth, so far", "Depth, later"}
     assert "training loss" in figure(app, "metrics")["layout"]["yaxis"]["title"]["text"]

@@ -6,23 +6,35 @@
     grid.py        grid_figure: all measurements of a run, stages × phases
     metrics.py     metrics_figure: every task over the epochs
     tables.py      the same facts as rows of tables (facts.py: in words)
+    rows.py        a row of a table, and CSV
     axis.py        the axis of a run that timeline and metrics share
+    drawing.py     Drawing: a figure with title, caption, alt text and data, as pages show and export it
+
+Every module has `…_figure`, the bare picture, and `…_drawing`, the same with all that goes with it.
 
 Backgrounds and fonts are left to the theme of whoever shows them; task colours, marks and sizes come from
 `explorer.theme`.
 """
 
-from explorer.figures.grid import grid_figure
-from explorer.figures.metrics import metrics_figure
-from explorer.figures.sharing import sharing_figure
-from explorer.figures.similarity import matrix_figure, scores_figure
-from explorer.figures.timeline import timeline_figure
+from explorer.figures.drawing import Drawing
+from explorer.figures.grid import grid_drawing, grid_figure
+from explorer.figures.metrics import metrics_drawing, metrics_figure
+from explorer.figures.sharing import sharing_drawing, sharing_figure
+from explorer.figures.similarity import matrix_drawing, matrix_figure, scores_drawing, scores_figure
+from explorer.figures.timeline import timeline_drawing, timeline_figure
 
 __all__ = [
+    "Drawing",
+    "grid_drawing",
     "grid_figure",
+    "matrix_drawing",
     "matrix_figure",
+    "metrics_drawing",
     "metrics_figure",
+    "scores_drawing",
     "scores_figure",
+    "sharing_drawing",
     "sharing_figure",
+    "timeline_drawing",
     "timeline_figure",
 ]

@@ -7,7 +7,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from explorer import theme, words
+from explorer.figures.drawing import Drawing
 from explorer.figures.similarity import Scale, colour_bar, colour_range
+from explorer.figures.tables import measurement_rows
 from explorer.moments import History, Measurement
 from explorer.theme import Properties
 
@@ -17,6 +19,20 @@ _BLOCK_PIXELS, _TALLEST = (28, 66), 900
 _AROUND = 120
 
 Corner = tuple[int, int]
+
+
+def grid_drawing(history: History, index: int, scale: Scale = "measured") -> Drawing:
+    """All measurements of the run, ready to be shown and exported."""
+    return Drawing(
+        key="grid",
+        title="All similarity measurements",
+        figure=grid_figure(history, index, scale),
+        alt=ALT,
+        caption=f"Similarity of task nodes in {words.run_title(history.header)}: stages upwards, structural-learning "
+        f"phases to the right. A filled diamond says that groups fused. Later than {words.place(history.event(index))} "
+        "is pale.",
+        rows=lambda: measurement_rows(history),
+    )
 
 
 def grid_figure(history: History, index: int, scale: Scale = "measured") -> go.Figure:

@@ -5,8 +5,11 @@ from typing import Literal
 import plotly.graph_objects as go
 
 from core.runs import MetricInfo, RunHeader
+from core.structure import Group
 from explorer import theme, words
 from explorer.figures.axis import RunAxis, epoch_axis, run_axis
+from explorer.figures.drawing import Drawing
+from explorer.figures.rows import Row
 from explorer.moments import History
 from explorer.theme import Properties
 
@@ -17,10 +20,40 @@ Show = Literal["metric", "second", "loss"]
 """The key metric of each task, its second metric (the key one where there is none), or its training loss."""
 
 
-def metrics_figure(history: History, index: int, show: Show, only: str | None = None) -> go.Figure:
-    """One row a task (or only the task named `only`): values up to the event at `index` strong, later ones pale."""
+def metrics_drawing(history: History, index: int, show: Show, only: Group = ()) -> Drawing:
+    """The curves of all tasks or of `only` some, ready to be shown and exported."""
     header = history.header
-    tasks = [task for task in history.order() if only in (None, header.tasks[task].name)]
+    measure = {"metric": "Key metric", "second": "Second metric", "loss": "Training loss"}[show]
+    tasks = [task for task in history.order() if not only or task in only]
+
+    def rows() -> list[Row]:
+        return [
+            {
+                "task": header.tasks[task].name,
+                "measure": series_title(header, task, show),
+                "epoch": history.event(position).epoch,
+                "phase": history.event(position).phase,
+                "value": value,
+            }
+            for task in tasks
+            for position, value in series(history, task, show)
+        ]
+
+    return Drawing(
+        key="metrics",
+        title=f"{measure} of every task",
+        figure=metrics_figure(history, index, show, only),
+        alt=ALT,
+        caption=f"{measure} of every task over the epochs of {words.run_title(header)}. Bands are "
+        f"structural-learning phases; values after {words.place(history.event(index))} are pale.",
+        rows=rows,
+    )
+
+
+def metrics_figure(history: History, index: int, show: Show, only: Group = ()) -> go.Figure:
+    """One row a task (or only those in `only`): values up to the event at `index` strong, later ones pale."""
+    header = history.header
+    tasks = [task for task in history.order() if not only or task in only]
     axis = run_axis(history)
     height = _ROW * max(len(tasks), 1) + _AROUND
     gap = _GAP / height

@@ -8,8 +8,10 @@ import plotly.graph_objects as go
 from core.structure import Node
 from explorer import theme, words
 from explorer.figures import layout
+from explorer.figures.drawing import Drawing
 from explorer.figures.facts import node_facts
 from explorer.figures.layout import Box, Floats
+from explorer.figures.tables import node_rows
 from explorer.moments import Birth, History, Snapshot
 from explorer.theme import Properties, TaskLook
 
@@ -22,6 +24,18 @@ _LETTER = 0.0135  # share of all columns that a small letter needs; nodes with l
 
 Lines = list[tuple[Floats, Floats]]
 Rising = list[tuple[Box, Birth]]
+
+
+def sharing_drawing(history: History, snapshot: Snapshot) -> Drawing:
+    """The sharing graph of `snapshot`, ready to be shown and exported."""
+    return Drawing(
+        key="sharing",
+        title="Sharing graph",
+        figure=sharing_figure(history, snapshot),
+        alt=ALT,
+        caption=f"Sharing graph of {words.run_title(history.header)} at {words.place(snapshot.event)}. {words.READING}",
+        rows=lambda: node_rows(history, snapshot),
+    )
 
 
 def sharing_figure(history: History, snapshot: Snapshot) -> go.Figure:

@@ -7,6 +7,8 @@ import plotly.graph_objects as go
 
 from core.structure import Group
 from explorer import theme, words
+from explorer.figures.drawing import Drawing
+from explorer.figures.tables import candidate_rows, pair_rows
 from explorer.moments import History, Measurement
 from explorer.theme import Properties
 
@@ -18,6 +20,35 @@ _CELL, _AROUND = 62, 120
 
 Scale = Literal["measured", "unit"]
 """Colours run over all values that were measured in the run, or over 0 to 1."""
+
+
+def matrix_drawing(history: History, measurement: Measurement, scale: Scale = "measured") -> Drawing:
+    """The matrix of `measurement`, ready to be shown and exported."""
+    asked = measurement.similarity
+    return Drawing(
+        key="matrix",
+        title="Similarity matrix",
+        figure=matrix_figure(history, measurement, scale),
+        alt=MATRIX_ALT,
+        caption=f"{words.sentence(asked, history.header)} Debiased linear CKA, {words.run_title(history.header)}, "
+        f"{words.place(asked)}. Groups that fuse are framed solid, chosen ones that do not are framed dotted.",
+        rows=lambda: pair_rows(history, measurement),
+    )
+
+
+def scores_drawing(history: History, measurement: Measurement) -> Drawing:
+    """Why the decision of `measurement` fell, ready to be shown and exported."""
+    reason = measurement.decision.reason if measurement.decision else ""
+    return Drawing(
+        key="scores",
+        title="Scores of the candidates",
+        figure=scores_figure(history, measurement),
+        alt=SCORES_ALT,
+        caption=f"Score of the best partition for each number of groups at "
+        f"{words.stage_name(history.header, measurement.similarity.stage)}, {words.run_title(history.header)}, "
+        f"{words.place(measurement.similarity)}. {reason}",
+        rows=lambda: candidate_rows(history, measurement),
+    )
 
 
 def matrix_figure(history: History, measurement: Measurement, scale: Scale = "measured") -> go.Figure:

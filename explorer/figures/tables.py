@@ -1,17 +1,13 @@
 """Rows of tables: the same facts as in the figures, as numbers and words."""
 
-import csv
-import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.structure import Node
 from explorer import theme, words
 from explorer.figures.facts import node_reason
 from explorer.figures.metrics import Show, series, series_title
+from explorer.figures.rows import Row
 from explorer.moments import History, Measurement, Snapshot
-
-Row = dict[str, str | int | float | None]
 
 
 @dataclass(frozen=True)
@@ -131,24 +127,29 @@ def metric_rows(history: History, index: int, show: Show) -> list[Row]:
     return rows
 
 
-def measurement_rows(history: History) -> list[Row]:
-    """Every measured pair of the run, for a download; an undefined similarity is None."""
+def pair_rows(history: History, measurement: Measurement) -> list[Row]:
+    """Every pair of one measurement; an undefined similarity is None."""
     names = [task.name for task in history.header.tasks]
+    asked, decision = measurement.similarity, measurement.decision
     return [
         {
-            "event": found.index,
-            "phase": found.similarity.phase,
-            "stage": words.stage_name(history.header, found.similarity.stage),
+            "event": measurement.index,
+            "phase": asked.phase,
+            "stage": words.stage_name(history.header, asked.stage),
             "task": names[one],
             "other": names[other],
-            "similarity": found.similarity.matrix[row][column],
-            "fused": "yes" if found.decision and any({one, other} <= set(g) for g in found.decision.fused) else "no",
+            "similarity": asked.matrix[row][column],
+            "fused": "yes" if decision and any({one, other} <= set(group) for group in decision.fused) else "no",
         }
-        for found in history.measurements
-        for row, one in enumerate(found.similarity.tasks)
-        for column, other in enumerate(found.similarity.tasks)
+        for row, one in enumerate(asked.tasks)
+        for column, other in enumerate(asked.tasks)
         if row < column
     ]
+
+
+def measurement_rows(history: History) -> list[Row]:
+    """Every measured pair of the run."""
+    return [row for measurement in history.measurements for row in pair_rows(history, measurement)]
 
 
 def curve_rows(history: History) -> list[Row]:
@@ -167,19 +168,6 @@ def curve_rows(history: History) -> list[Row]:
             for key, value in values.items():
                 add(index, evaluated.epoch, evaluated.split, task, key, value)
     return rows
-
-
-def csv_text(rows: Sequence[Row]) -> str:
-    """Rows as CSV with a header line; None is an empty cell.
-
-    >>> csv_text([{"task": "depth", "value": 0.5}])
-    'task,value\\r\\ndepth,0.5\\r\\n'
-    """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [])
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def count_rows(history: History) -> list[Row]:

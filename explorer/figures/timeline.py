@@ -7,6 +7,8 @@ import plotly.graph_objects as go
 from core.events import NodeCreated, NodesRemoved, Role
 from explorer import theme, words
 from explorer.figures.axis import RunAxis, epoch_axis, run_axis
+from explorer.figures.drawing import Drawing
+from explorer.figures.rows import Row
 from explorer.moments import Grain, History
 from explorer.theme import Properties
 
@@ -17,6 +19,34 @@ ALT = (
 HEIGHT = 188
 _PHASES, _DECISIONS, _NEURONS = 0.0, 1.0, 2.0
 _STOPS = -0.72
+
+
+def timeline_drawing(history: History, index: int, grain: Grain) -> Drawing:
+    """The timeline of the run, ready to be shown and exported."""
+
+    def rows() -> list[Row]:
+        return [
+            {
+                "event": position,
+                "kind": event.kind,
+                "phase": event.phase,
+                "epoch": event.epoch,
+                "step": event.step,
+                "seconds": event.seconds,
+                "what": words.title(event, history.header),
+            }
+            for position, event in ((stop, history.event(stop)) for stop in history.stops(grain))
+        ]
+
+    return Drawing(
+        key="timeline",
+        title="Timeline",
+        figure=timeline_figure(history, index, grain),
+        alt=ALT,
+        caption=f"Phases, decisions and neuron events of {words.run_title(history.header)}. Hatched: "
+        "structural-learning phases. Filled diamonds: groups fuse; triangles: neurons are created; crosses: removed.",
+        rows=rows,
+    )
 
 
 def timeline_figure(history: History, index: int, grain: Grain) -> go.Figure:

@@ -16,6 +16,7 @@ from core.runs import RunError
 from explorer import library, state, words
 from explorer.figures import timeline, timeline_figure
 from explorer.figures.facts import story
+from explorer.focus import Focus, read_mark
 from explorer.library import Entry, Opened
 from explorer.moments import History, Snapshot
 from explorer.player.chart import show_chart
@@ -81,13 +82,23 @@ def _frame(entry: Entry, draw: Callable[[Scene], None]) -> None:
         st.rerun()  # only a full run sets the fragment's timer
     index = _cursor(history)
     snapshot = history.snapshot(index)
+    _check_focus(history)
     view = state.current()
-    show_chart(timeline_figure(history, index, view.grain), state.TIMELINE, timeline.ALT, on_pick=jump)
+    show_chart(timeline_figure(history, index, view.grain), state.TIMELINE, timeline.ALT, on_pick=pick)
     _buttons(history, index, opened.live)
     _say(snapshot, history, view)
+    _say_focus(history, view)
     draw(Scene(history, snapshot, view, opened))
     if not st.session_state.get(_PLAYING):
         state.sync()
+
+
+def pick(found: int | str) -> None:
+    """Take over what was clicked in a chart: go to an event, or pick a stage and tasks (the same again: let go)."""
+    if isinstance(found, int):
+        jump(found)
+    elif focus := read_mark(found):
+        state.pick(Focus() if focus == state.current().focus else focus)
 
 
 def jump(index: int | None) -> None:
@@ -209,6 +220,32 @@ def _say(snapshot: Snapshot, history: History, view: View) -> None:
         f'<div class="moment" role="status" aria-live="polite"><div class="where">{where}</div>'
         f'<div class="what">{what}</div></div>'
     )
+
+
+def _check_focus(history: History) -> None:
+    """Let go of a stage or tasks that this run does not have, with a notice."""
+    focus, header = state.current().focus, history.header
+    if not focus.fits(header):
+        asked = " ".join(
+            f"{key}={text}" for key, text in state.to_url(View(stage=focus.stage, tasks=focus.tasks)).items()
+        )
+        st.warning(
+            f"The link says {asked}, but this run has {len(header.stages)} stages and {len(header.tasks)} tasks, "
+            "counted from 0. Nothing is picked.",
+            icon=":material/link_off:",
+        )
+        state.pick(Focus())
+
+
+def _say_focus(history: History, view: View) -> None:
+    """What is picked, with the one button that lets go of it."""
+    if not view.focus:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="focus"):
+        st.markdown(
+            f":material/ads_click: Picked: **{words.plain(view.focus.label(history.header))}**", width="content"
+        )
+        _button("Clear", state.CLEAR, "close", "X", type="tertiary", on_click=state.pick, args=(Focus(),))
 
 
 def _nothing_here() -> None:

@@ -64,7 +64,8 @@ async function draw(host, data) {
 export default function ({ data, parentElement, setTriggerValue }) {
   const host = parentElement.querySelector(".chart")
   host.setAttribute("aria-label", data.alt)
-  host.picked = (point) => Array.isArray(point) && Number.isInteger(point[0]) && setTriggerValue("picked", point[0])
+  const known = (value) => Number.isInteger(value) || (typeof value === "string" && value.startsWith("focus:"))
+  host.picked = (point) => Array.isArray(point) && known(point[0]) && setTriggerValue("picked", point[0])
   host.wanted = data
   draw(host, data).catch((problem) => {
     host.textContent = `This chart cannot be shown: ${problem.message}. The same facts are in the tables.`

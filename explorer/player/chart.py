@@ -14,6 +14,9 @@ import streamlit as st
 import streamlit.components.v1 as folders
 import streamlit.components.v2 as components
 
+from explorer.figures import Drawing
+from explorer.player.download import offer_file
+
 _SCRIPT = (Path(__file__).parent / "chart.js").read_text(encoding="utf-8")
 _CHART = components.component(
     "mtsl_explorer.chart",
@@ -26,23 +29,34 @@ _CHART = components.component(
 _PLOTLY = folders.declare_component("plotly", path=str(Path(plotly.__file__).parent / "package_data"))
 
 
+def show_drawing(drawing: Drawing, name: str, on_pick: Callable[[int | str], None] | None = None) -> None:
+    """Show a drawing, with a menu that takes it away in files called `name`; `on_pick` as in `show_chart`."""
+    show_chart(drawing.figure, drawing.key, drawing.alt, name, on_pick)
+    with st.popover("Save", icon=":material/download:", type="tertiary", key=f"save-{drawing.key}"):
+        st.markdown(f"**{drawing.title}**")
+        offer_file("Data as CSV", drawing.csv, f"{name}.csv")
+        offer_file("Data as JSON", drawing.json, f"{name}.json")
+        st.caption("Caption")
+        st.code(drawing.caption, language=None, wrap_lines=True)
+
+
 def show_chart(
     figure: go.Figure,
     key: str,
     alt: str,
     name: str = "",
-    on_pick: Callable[[int], None] | None = None,
+    on_pick: Callable[[int | str], None] | None = None,
 ) -> None:
     """Show `figure` under the page's theme; `alt` describes it for screen readers.
 
-    With a `name`, the chart can be saved as an SVG file of that name. `on_pick` is called with the number that the
-    clicked point carries first in its `customdata`.
+    With a `name`, the chart can be saved as an SVG file of that name. `on_pick` is called with the number or text that
+    the clicked point carries first in its `customdata`: the position of an event, or `Focus.mark()`.
     """
 
     def picked() -> None:
-        index = st.session_state[key].get("picked")
-        if on_pick is not None and index is not None:
-            on_pick(index)
+        found = st.session_state[key].get("picked")
+        if on_pick is not None and found is not None:
+            on_pick(found)
 
     data = {
         "figure": figure.to_json(validate=False),

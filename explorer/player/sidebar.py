@@ -56,7 +56,7 @@ def _picked(entries: list[Entry]) -> Entry | None:
     if wanted and wanted not in known:
         shown = f" Showing {opening.folder.name}." if opening else ""
         state.note(f"The link says run={wanted}, but there is no such run here.{shown}")
-        state.change(run="", moment=None)
+        state.open_view("")
     entry = known.get(state.current().run, opening)
     if entry is None:
         return None
@@ -65,7 +65,7 @@ def _picked(entries: list[Entry]) -> Entry | None:
         list(known),
         format_func=lambda name: _label(known[name]),
         key=state.held(state.RUN, entry.id),
-        on_change=lambda: state.change(run=st.session_state[state.RUN], moment=None, task=""),
+        on_change=lambda: state.open_view(st.session_state[state.RUN]),
     )
     return entry
 

@@ -3,17 +3,21 @@
 import streamlit as st
 
 from explorer import state
-from explorer.figures import metrics, metrics_figure
-from explorer.figures.tables import csv_text, curve_rows, metric_rows
-from explorer.player import Scene, cursor_page, offer_file, show_chart
-from explorer.words import plain
+from explorer.figures import metrics_drawing
+from explorer.figures.rows import csv_text
+from explorer.figures.tables import curve_rows, metric_rows
+from explorer.focus import Focus
+from explorer.player import Scene, cursor_page, offer_file, pick, show_drawing
 
 SHOWN = {"metric": "Key metric", "second": "Second metric", "loss": "Training loss"}
 
 
 def _controls(scene: Scene) -> None:
-    header = scene.history.header
-    names: dict[str, str] = {"": "All tasks"} | {task.name: task.label for task in header.tasks}
+    labels = [task.label for task in scene.history.header.tasks]
+    picked = scene.view.tasks
+    options: list[tuple[int, ...]] = [(), *((task,) for task in range(len(labels)))]
+    if picked not in options:
+        options.append(picked)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             "Show",
@@ -24,29 +28,22 @@ def _controls(scene: Scene) -> None:
             on_change=lambda: state.change(show=st.session_state[state.SHOW]),
         )
         st.selectbox(
-            "Task",
-            list(names),
-            format_func=lambda name: names[name],
-            key=state.held(state.TASK, scene.view.task),
+            "Tasks",
+            options,
+            format_func=lambda tasks: " + ".join(labels[task] for task in tasks) or "All tasks",
+            key=state.held(state.TASK, picked),
             width=260,
-            on_change=lambda: state.change(task=st.session_state[state.TASK]),
+            on_change=lambda: state.pick(Focus(None, st.session_state[state.TASK])),
         )
 
 
 def _draw(scene: Scene) -> None:
-    known = [task.name for task in scene.history.header.tasks]
-    if scene.view.task and scene.view.task not in known:
-        wrong = f"The link says task={scene.view.task}, but this run has {', '.join(known)}. Showing all of them."
-        st.warning(plain(wrong), icon=":material/link_off:")
-        state.change(task="")
-        scene = scene.with_view(state.current())
     _controls(scene)
     if not scene.history.evaluations and not scene.history.epochs:
         st.info("No epoch is finished yet.")
         return
     view, index = scene.view, scene.snapshot.index
-    figure = metrics_figure(scene.history, index, view.show, view.task or None)
-    show_chart(figure, "metrics", metrics.ALT, scene.file("metrics"))
+    show_drawing(metrics_drawing(scene.history, index, view.show, view.tasks), scene.file("metrics"), pick)
     st.dataframe(
         metric_rows(scene.history, index, view.show),
         hide_index=True,

@@ -3,11 +3,11 @@
 import streamlit as st
 
 from explorer import state, words
-from explorer.figures import grid, grid_figure, matrix_figure, scores_figure, similarity
+from explorer.figures import grid_drawing, matrix_drawing, scores_drawing
 from explorer.figures.similarity import Scale
-from explorer.figures.tables import candidate_rows, csv_text, measurement_rows
+from explorer.figures.tables import candidate_rows
 from explorer.moments import Measurement
-from explorer.player import Scene, cursor_page, jump, offer_file, show_chart
+from explorer.player import Scene, cursor_page, pick, show_drawing
 
 SCALES: dict[Scale, str] = {"measured": "range of this run", "unit": "0 to 1"}
 
@@ -18,15 +18,13 @@ def _one(scene: Scene, measurement: Measurement) -> None:
     st.subheader(words.plain(words.title(measurement.decision or asked, header)))
     left, right = st.columns([5, 4], gap="large")
     with left:
-        figure = matrix_figure(scene.history, measurement, scene.view.scale)
-        show_chart(figure, "matrix", similarity.MATRIX_ALT, scene.file("similarity"))
+        show_drawing(matrix_drawing(scene.history, measurement, scene.view.scale), scene.file("similarity"), pick)
         st.caption(words.plain(words.sentence(asked, header)))
     with right:
         if measurement.decision is None:
             st.info("Measured, but not decided yet: the decision is the next moment.", icon=":material/hourglass_top:")
             return
-        figure = scores_figure(scene.history, measurement)
-        show_chart(figure, "scores", similarity.SCORES_ALT, scene.file("scores"))
+        show_drawing(scores_drawing(scene.history, measurement), scene.file("scores"))
         st.markdown(words.plain(measurement.decision.reason))
     st.dataframe(
         candidate_rows(scene.history, measurement),
@@ -53,16 +51,10 @@ def _draw(scene: Scene) -> None:
     else:
         st.info("Nothing was measured before this moment. Step on to the first structural-learning phase.")
     st.subheader("All measurements")
-    figure = grid_figure(scene.history, scene.snapshot.index, scene.view.scale)
-    show_chart(figure, state.GRID, grid.ALT, scene.file("similarities"), on_pick=jump)
+    show_drawing(grid_drawing(scene.history, scene.snapshot.index, scene.view.scale), scene.file("similarities"), pick)
     st.caption(
         "Stages upwards, structural phases to the right; pale ones lie after the cursor. A filled diamond says that "
         "groups fused; click a diamond to go there."
-    )
-    offer_file(
-        "All measured pairs (CSV)",
-        lambda: csv_text(measurement_rows(scene.history)),
-        f"{scene.file('similarities')}.csv",
     )
 
 

@@ -5,9 +5,9 @@ import json
 import streamlit as st
 
 from explorer import words
-from explorer.figures import sharing, sharing_figure
+from explorer.figures import sharing_drawing
 from explorer.figures.tables import birth_rows, count_rows, group_rows, node_rows
-from explorer.player import Scene, cursor_page, offer_file, show_chart
+from explorer.player import Scene, cursor_page, offer_file, pick, show_drawing
 
 
 def _counts(scene: Scene) -> None:
@@ -53,7 +53,7 @@ def _draw(scene: Scene) -> None:
     _counts(scene)
     graph, beside = st.columns([2, 1], gap="large")
     with graph:
-        show_chart(sharing_figure(scene.history, scene.snapshot), "sharing", sharing.ALT, scene.file("structure"))
+        show_drawing(sharing_drawing(scene.history, scene.snapshot), scene.file("structure"), pick)
         st.caption(words.READING)
     with beside:
         _beside(scene)

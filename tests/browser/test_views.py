@@ -221,7 +221,7 @@ def test_a_link_opens_the_same_picture_in_a_browser_that_has_never_been_here(vis
 
 
 def test_a_link_into_another_page_opens_it(visit: Open) -> None:
-    page = visit("metrics?run=runs.rooms&at=12&show=loss&task=depth")
+    page = visit("metrics?run=runs.rooms&at=12&show=loss&tasks=1")
     assert {name for name, *_ in chart(page, "metrics")["data"]} == {"Depth, so far", "Depth, later"}
     stands_at(page, 12)
 
@@ -286,7 +286,7 @@ def test_what_a_run_or_a_link_says_is_text_and_fetches_nothing(visit: Open, serv
     tasks = (*DENSE[:2], replace(DENSE[2], label=hostile), replace(DENSE[3], name=hostile))
     write_run(server.runs / "hostile", Plan(tasks=tasks, stages=(("stem", 8), (hostile, 8)), structural_phases=1))
     for path, key in (("", "sharing"), ("similarity", "matrix"), ("metrics", "metrics")):
-        page = visit(f"{path}?run=runs.hostile&task={quote(hostile)}&grain={quote(hostile)}")
+        page = visit(f"{path}?run=runs.hostile&show={quote(hostile)}&grain={quote(hostile)}")
         drawn(page, key)
         expect(page.get_by_test_id("stAlert").filter(has_text="192.0.2.1").first).to_be_visible()
         assert page.locator("[data-testid=stMain] img, [data-testid=stSidebarUserContent] img").count() == 0
