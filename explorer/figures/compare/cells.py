@@ -94,7 +94,7 @@ def parts(cells: Sequence[Cell]) -> list[list[Cell]]:
 
 
 def path(lines: Sequence[Line], line: Properties, name: str) -> Properties:
-    x, y = (np.concatenate(part) for part in zip(*lines, strict=True)) if lines else ([None], [None])
+    x, y = (np.concatenate(part).astype(np.float32) for part in zip(*lines, strict=True)) if lines else ([None], [None])
     return {
         "type": "scatter",
         "x": x,

@@ -95,7 +95,7 @@ def difference_figure(one: Member, other: Member, focus: Focus) -> go.Figure:
         traces.append(_strand(looks[task], [cell for cell in cells if cell.task == task], n_stages, strong))
     traces += [_bridges(cells, side) for side in LANES]
     for task in order:
-        traces += [_segments(cells, task, looks[task], side) for side in ("both", "one", "other")]
+        traces += [_segments(cells, task, looks[task], whole) for whole in (True, False)]
     traces += [_outlines(cells, side, (one, other)) for side in LANES]
     traces.append(_picked(cells, ground, focus))
     if pixels >= _LETTERS_FROM:
@@ -137,11 +137,16 @@ def _checked_ground(one: Member, other: Member) -> Ground:
     return ground
 
 
-def _segments(cells: Sequence[Cell], task: int, look: TaskLook, side: Side) -> Properties:
-    """The cells of a task in its colour: strong where both runs have the node."""
-    lines = [segment(cell, cell.left, cell.right) for cell in cells if (cell.task, cell.node.side) == (task, side)]
-    colour = look.colour if side == "both" else theme.see_through(look.colour, 0.32)
-    return path(lines, {"width": 0}, f"{look.label}, {side}") | {"fill": "toself", "fillcolor": colour}
+def _segments(cells: Sequence[Cell], task: int, look: TaskLook, whole: bool) -> Properties:
+    """The cells of a task in its colour: strong in nodes that both runs have (`whole`), else pale."""
+    lines = [
+        segment(cell, cell.left, cell.right)
+        for cell in cells
+        if cell.task == task and (cell.node.side == "both") == whole
+    ]
+    colour = look.colour if whole else theme.see_through(look.colour, 0.32)
+    name = f"{look.label}, {'both' if whole else 'one'}"
+    return path(lines, {"width": 0}, name) | {"fill": "toself", "fillcolor": colour}
 
 
 def _outlines(cells: Sequence[Cell], side: Side, members: tuple[Member, Member]) -> Properties:
@@ -172,11 +177,8 @@ def _bridges(cells: Sequence[Cell], side: Side) -> Properties:
 def _picked(cells: Sequence[Cell], ground: Ground, focus: Focus) -> Properties:
     """A strong outline around every node that is picked; a task alone shows in its strand."""
     alone = focus.stage is None and len(focus.tasks) < 2
-    chosen = [
-        cell
-        for cell in cells
-        if not alone and focus.has(ground.stages[0][cell.node.stage], own_tasks(ground, cell.node.tasks))
-    ]
+    served = {cell.node: own_tasks(ground, cell.node.tasks) for cell in cells}
+    chosen = [cell for cell in cells if not alone and focus.has(ground.stages[0][cell.node.stage], served[cell.node])]
     lines = []
     for run in parts(chosen):
         low, high = LANES[run[0].node.side]

@@ -100,7 +100,7 @@ def pairs_figure(members: Sequence[Member], focus: Focus) -> go.Figure:
         "x": [x for x, _ in where],
         "y": [y for _, y in where],
         "mode": "text+markers" if n_pairs <= _MOST_NAMED else "markers",
-        "text": texts,
+        "text": texts if n_pairs <= _MOST_NAMED else None,
         "textfont": {"size": theme.SMALL_TEXT if n_pairs <= 12 else theme.SMALL_TEXT - 3},
         "marker": {"symbol": "square", "size": 20, "opacity": 0, "color": theme.NEUTRAL},
         "customdata": [list(found) for found in zip(marks, facts, strict=True)],

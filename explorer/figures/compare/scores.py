@@ -2,16 +2,19 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from statistics import median
 
 from core.delta import Scores, delta_m, relative_gain
 from core.events import Evaluated
-from core.runs import TaskInfo
+from core.runs import RunHeader, TaskInfo
 from core.tasks import Metric, Task
 from explorer import words
 from explorer.figures.compare.members import Member
+from explorer.moments import History
 
 
+@lru_cache(maxsize=256)
 def task_of(info: TaskInfo) -> Task:
     """A task as `core.delta` wants it; the number of outputs, which a header does not hold, plays no part there."""
     metrics = tuple(Metric(found.key, found.label, found.unit, found.direction) for found in info.metrics)
@@ -20,19 +23,18 @@ def task_of(info: TaskInfo) -> Task:
 
 def common_tasks(members: Sequence[Member]) -> list[TaskInfo]:
     """The tasks that all members have under the same key metric, in the first one's order."""
-    known = [{(task.name, task.metrics[0]) for task in member.header.tasks} for member in members]
-    return [task for task in members[0].header.tasks if all((task.name, task.metrics[0]) in found for found in known)]
+    return _common([member.header for member in members])
 
 
 def scores_at(member: Member, index: int | None = None) -> Scores:
     """The last metrics on validation images up to the member's moment, or up to its event `index`; empty before."""
     end = member.index if index is None else index
-    return next((event.metrics for position, event in reversed(validations(member)) if position <= end), {})
+    return next((event.metrics for position, event in reversed(validations(member.history)) if position <= end), {})
 
 
-def validations(member: Member) -> list[tuple[int, Evaluated]]:
+def validations(history: History) -> list[tuple[int, Evaluated]]:
     """All evaluations on validation images of a run, with their positions."""
-    return [(position, event) for position, event in member.history.evaluations if event.split == "validation"]
+    return [(position, event) for position, event in history.evaluations if event.split == "validation"]
 
 
 def key_value(scores: Scores, task: TaskInfo) -> float | None:
@@ -43,16 +45,19 @@ def key_value(scores: Scores, task: TaskInfo) -> float | None:
 def gain(scores: Scores, baseline: Scores, task: TaskInfo) -> float | None:
     """How far the key metric of `task` is ahead of the baseline's, in per cent; None where that is not defined."""
     ours, theirs = key_value(scores, task), key_value(baseline, task)
-    if ours is None or theirs is None or theirs <= 0:
+    if ours is None or theirs is None or not theirs > 0:
         return None
     return relative_gain(ours, theirs, task_of(task).metric)
 
 
 def delta(scores: Scores, baseline: Scores, tasks: Sequence[TaskInfo]) -> float | None:
     """Mean gain over `tasks` in per cent (`core.delta.delta_m`); None where one of them is not defined."""
-    if not tasks or any(gain(scores, baseline, task) is None for task in tasks):
+    if not tasks:
         return None
-    return delta_m(scores, baseline, [task_of(task) for task in tasks])
+    try:
+        return delta_m(scores, baseline, [task_of(task) for task in tasks])
+    except ValueError:  # a value is missing, or the baseline's is not above 0
+        return None
 
 
 def course(member: Member, baseline: Member, task: TaskInfo | None) -> list[tuple[int, float]]:
@@ -61,16 +66,24 @@ def course(member: Member, baseline: Member, task: TaskInfo | None) -> list[tupl
     The delta is taken against the baseline as it was at the same epoch, or before. Values that are not defined are
     left out.
     """
+    mine, theirs = member.history, baseline.history
+    return list(_course(mine, len(mine), theirs, len(theirs), task))
+
+
+@lru_cache(maxsize=64)  # the same at every step of the cursor; the numbers of events tell apart runs that grow
+def _course(
+    mine: History, n_mine: int, theirs: History, n_theirs: int, task: TaskInfo | None
+) -> tuple[tuple[int, float], ...]:
     if task is not None:
-        values = [(position, key_value(event.metrics, task)) for position, event in validations(member)]
+        values = [(position, key_value(event.metrics, task)) for position, event in validations(mine)]
     else:
-        tasks, reference = common_tasks([member, baseline]), validations(baseline)
+        tasks, reference = _common([mine.header, theirs.header]), validations(theirs)
         epochs = [event.epoch for _, event in reference]
         values = []
-        for position, event in validations(member):
+        for position, event in validations(mine):
             last = bisect_right(epochs, event.epoch) - 1
             values.append((position, delta(event.metrics, reference[last][1].metrics, tasks) if last >= 0 else None))
-    return [(position, value) for position, value in values if value is not None]
+    return tuple((position, value) for position, value in values if value is not None)
 
 
 def default_baseline(members: Sequence[Member]) -> Member:
@@ -154,3 +167,8 @@ def other_conditions(members: Sequence[Member]) -> list[str]:
 def _training(member: Member) -> Mapping[str, object]:
     settings = member.header.config.get("training")
     return settings if isinstance(settings, dict) else {}
+
+
+def _common(headers: Sequence[RunHeader]) -> list[TaskInfo]:
+    known = [{(task.name, task.metrics[0]) for task in header.tasks} for header in headers]
+    return [task for task in headers[0].tasks if all((task.name, task.metrics[0]) in found for found in known)]

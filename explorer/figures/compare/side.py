@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-
-import plotly.graph_objects as go
+from functools import lru_cache
 
 from core.structure import Group
 from explorer import theme, words
@@ -13,6 +12,7 @@ from explorer.figures.compare.members import Member
 from explorer.figures.drawing import Drawing
 from explorer.figures.layout import Box
 from explorer.figures.sharing import sharing_drawing
+from explorer.moments import History
 from explorer.theme import Properties, TaskLook
 
 _MOST, _LEAST = 430, 250
@@ -22,33 +22,34 @@ _LETTER = 0.04  # share of all columns that a letter needs in a third of a page
 
 def side_drawing(member: Member) -> Drawing:
     """The sharing graph of a member at its moment, small enough to stand beside others."""
-    drawing = sharing_drawing(member.history, member.snapshot)
-    return replace(
-        drawing,
-        key=f"sharing-{member.letter.lower()}",
-        title=f"Sharing graph of {member.label}",
-        figure=_small(drawing.figure, member),
-    )
+    drawing = _small(member.history, len(member.history), member.index)
+    name = f"sharing-{member.letter.lower()}"
+    return replace(drawing, key=name, title=f"Sharing graph of {member.label}")
 
 
-def _small(figure: go.Figure, member: Member) -> go.Figure:
-    """The figure with less height, letters for the names of tasks, and letters only where they have room."""
-    header, order = member.header, member.history.order()
+@lru_cache(maxsize=64)  # the other runs stand still at most steps; nobody changes the figure of a drawing
+def _small(history: History, n_events: int, index: int) -> Drawing:
+    """The sharing graph with less height, letters for the names of tasks, and letters only where they have room.
+
+    `n_events` tells apart the states of a run that grows: the order of its tasks follows from its last structure.
+    """
+    snapshot, header, order = history.snapshot(index), history.header, history.order()
+    drawing = sharing_drawing(history, snapshot)
     looks = theme.looks(header)
-    boxes = layout.boxes(member.snapshot.graph, order, max(stage.neurons for stage in header.stages))
+    boxes = layout.boxes(snapshot.graph, order, max(stage.neurons for stage in header.stages))
     roomy = [box for box in boxes if _has_room(box, looks)]
     crowded = [box for box in boxes if len(box.tasks) > 1 and not _has_room(box, looks)]
     changed = {"letters": _inside(roomy, looks), "beside": _beside(crowded, looks)}
-    plain: Properties = figure.to_plotly_json()
-    traces, frame = plain["data"], plain["layout"]
-    assert isinstance(traces, list | tuple)
-    assert isinstance(frame, dict)
+    for trace in drawing.figure.data:
+        if trace.name in changed:
+            trace.update(changed[trace.name])
+    frame = drawing.figure.layout
     names = [words.stage_name(header, stage) for stage in range(len(header.stages))]
-    frame["height"] = min(max(_ROW * (len(names) + 2) + _AROUND, _LEAST), _MOST)
-    frame["xaxis"] |= {"ticktext": [f"<b>{looks[task].letter}</b>" for task in order], "tickangle": 0}
-    frame["yaxis"] |= {"ticktext": ["image", *(f"<b>{name}</b>" for name in names), "heads"]}
-    frame["yaxis"]["title"] = {**frame["yaxis"]["title"], "text": "stage"}
-    return go.Figure({"data": [changed.get(trace.get("name"), trace) for trace in traces], "layout": frame})
+    frame.height = min(max(_ROW * (len(names) + 2) + _AROUND, _LEAST), _MOST)
+    frame.xaxis.update(ticktext=[f"<b>{looks[task].letter}</b>" for task in order], tickangle=0)
+    frame.yaxis.update(ticktext=["image", *(f"<b>{name}</b>" for name in names), "heads"])
+    frame.yaxis.title.text = "stage"
+    return drawing
 
 
 def _inside(boxes: Sequence[Box], looks: Sequence[TaskLook]) -> Properties:
