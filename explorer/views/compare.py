@@ -24,8 +24,8 @@ def _structures(scene: Scene, members: list[Member]) -> None:
     st.subheader("Who shares what")
     first = members[0]
     other = comparison.other_of(members, scene.view)
-    notes = compare.common_ground([first, other]).notes
-    comparable = compare.comparable(members)
+    ground, comparable = compare.common_ground([first, other]), compare.comparable(members)
+    notes = dict.fromkeys((*ground.notes, *compare.common_ground(comparable).notes))
     if other in comparable:
         st.markdown(words.plain(compare.difference_sentence(first, other)))
         left, right = st.columns([5, 4], gap="large")
@@ -37,9 +37,12 @@ def _structures(scene: Scene, members: list[Member]) -> None:
             if len(comparable) > 2:
                 show_drawing(compare.agreement_drawing(comparable), scene.file("agreement"))
     else:
-        st.info("These two runs have no two tasks and no stage in common, so their structures cannot be compared.")
-    for note in notes:
-        st.caption(words.plain(note))
+        st.info(
+            f"These structures cannot be compared: that takes two tasks and a stage that both runs have. They have "
+            f"{len(ground.tasks[0])} and {len(ground.stages[0])} in common."
+        )
+    if notes:
+        st.caption(words.plain(" ".join(notes)))
 
 
 def _quality(scene: Scene, members: list[Member]) -> None:
@@ -53,8 +56,8 @@ def _quality(scene: Scene, members: list[Member]) -> None:
         f"{compare.BEST} best of these runs. In brackets: gain over {words.plain(baseline.label)}. Metrics on "
         "validation images."
     )
-    for note in compare.other_conditions(members):
-        st.caption(words.plain(note))
+    if notes := compare.other_conditions(members):
+        st.caption(words.plain(" ".join(notes)))
     left, right = st.columns(2, gap="large")
     with left:
         show_drawing(compare.gains_drawing(members, baseline, scene.view.focus), scene.file("gains"), pick)

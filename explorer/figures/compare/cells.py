@@ -19,6 +19,7 @@ from explorer.theme import Properties
 
 Line = tuple[Floats, Floats]
 
+_LETTER_PIXELS = 13
 HALF = 0.4  # half the width of a task's cell, in columns
 LANES: dict[Side, tuple[float, float]] = {"both": (-0.31, 0.31), "one": (0.03, 0.37), "other": (-0.37, -0.03)}
 
@@ -119,3 +120,20 @@ def texts(spots: Sequence[tuple[float, float, str]], name: str, font: Properties
         "hoverinfo": "skip",
         "showlegend": False,
     }
+
+
+def apart(values: Sequence[float], low: float, high: float, pixels: float) -> list[float]:
+    """By how many pixels letters at `values` move up so that none overlaps; the axis runs from `low` to `high`
+    over so many `pixels`.
+
+    >>> apart([1.0, 1.0, 0.0], 0.0, 1.0, 260)
+    [0.0, 13.0, 0.0]
+    """
+    scale = pixels / (high - low) if high > low else 0.0
+    shifts = [0.0] * len(values)
+    below = float("-inf")
+    for place in sorted(range(len(values)), key=lambda place: values[place]):
+        wanted = values[place] * scale
+        below = max(wanted, below + _LETTER_PIXELS)
+        shifts[place] = below - wanted
+    return shifts

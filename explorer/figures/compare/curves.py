@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from core.runs import TaskInfo
 from explorer import theme
+from explorer.figures.compare.cells import apart
 from explorer.figures.compare.members import Member, method_symbols, moments, title
 from explorer.figures.compare.quality import quality_title
 from explorer.figures.compare.scores import course
@@ -18,7 +19,7 @@ ALT = (
     "One curve a run over its epochs, told apart by dash, symbol and letter, pale after the moment at which the run "
     "stands, which a large open mark shows."
 )
-_HEIGHT, _PLOT_PIXELS, _LETTER_PIXELS = 360, 260, 13
+_HEIGHT, _PLOT_PIXELS = 360, 260
 
 
 def curves_drawing(members: Sequence[Member], baseline: Member, task: TaskInfo | None) -> Drawing:
@@ -86,7 +87,7 @@ def curves_figure(members: Sequence[Member], baseline: Member, task: TaskInfo | 
         traces.append(_stand(member, [point for point in found if point[0] == reached], symbols, colour))
         if found:
             ends.append((member, member.history.event(found[-1][0]).epoch, found[-1][1]))
-    shifts = _apart([value for _, _, value in ends], min(values, default=0), max(values, default=0))
+    shifts = apart([value for _, _, value in ends], min(values, default=0), max(values, default=0), _PLOT_PIXELS)
     last = max((epoch for _, epoch, _ in ends), default=1)
     layout: Properties = {
         "xaxis": theme.axis("task epochs", range=[0, last * 1.04 + 0.3], showgrid=False),
@@ -128,19 +129,3 @@ def _end(member: Member, epoch: int, value: float, shift: float) -> Properties:
         "yshift": shift,
         "font": {"size": theme.SMALL_TEXT},
     }
-
-
-def _apart(values: Sequence[float], low: float, high: float) -> list[float]:
-    """By how many pixels letters at `values` move up so that none overlaps; the axis runs from `low` to `high`.
-
-    >>> _apart([1.0, 1.0, 0.0], 0.0, 1.0)
-    [0.0, 13.0, 0.0]
-    """
-    scale = _PLOT_PIXELS / (high - low) if high > low else 0.0
-    shifts = [0.0] * len(values)
-    below = float("-inf")
-    for place in sorted(range(len(values)), key=lambda place: values[place]):
-        wanted = values[place] * scale
-        below = max(wanted, below + _LETTER_PIXELS)
-        shifts[place] = below - wanted
-    return shifts

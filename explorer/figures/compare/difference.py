@@ -108,7 +108,7 @@ def difference_figure(one: Member, other: Member, focus: Focus) -> go.Figure:
     frame: Properties = {
         "xaxis": theme.axis(
             "task",
-            range=[-0.85, len(order) + 0.1],
+            range=[-0.85, 1.11 * len(order) - 0.4],
             tickvals=columns,
             ticktext=names,
             showgrid=False,

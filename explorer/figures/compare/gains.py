@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from core.runs import TaskInfo
 from explorer import theme
 from explorer.figures.compare.members import Member, method_symbols, moments, title
 from explorer.figures.compare.scores import common_tasks, delta, gain, scores_at
@@ -17,7 +16,7 @@ ALT = (
     "One row a task and one for their mean: how far each run is ahead of the baseline in per cent, as a mark with the "
     "run's letter; to the right of the line at 0 is better."
 )
-_ROW, _AROUND = 46, 130
+_ROW, _EACH, _AROUND = 22, 13, 124  # pixels of a row, of each run in it, and around all rows
 
 
 def gains_drawing(members: Sequence[Member], baseline: Member, focus: Focus) -> Drawing:
@@ -40,21 +39,23 @@ def gains_figure(members: Sequence[Member], baseline: Member, focus: Focus) -> g
     symbols = method_symbols(members)
     numbers = {task.name: number for number, task in enumerate(members[0].header.tasks)}
     rows = {task.name: len(tasks) - place for place, task in enumerate(tasks)}  # Δm in row 0
+    shown = [member for member in members if member != baseline]
+    row_pixels = _ROW + _EACH * len(shown)
 
-    def dots(member: Member, chosen: Sequence[TaskInfo]) -> Properties:
+    def dots(member: Member) -> Properties:
+        down = (shown.index(member) - (len(shown) - 1) / 2) * _EACH / row_pixels  # so that no two runs overlap
         scores = scores_at(member)
-        found = [(task, ahead) for task in chosen if (ahead := gain(scores, reference, task)) is not None]
+        found = [(task, ahead) for task in tasks if (ahead := gain(scores, reference, task)) is not None]
         mean = delta(scores, reference, tasks)
         held = [focus.has(None, (numbers[task.name],)) for task, _ in found]
-        names = [task.label for task, _ in found] + (["Δm"] if mean is not None else [])
         ends = [mean] if mean is not None else []
         return {
             "type": "scatter",
             "x": [ahead for _, ahead in found] + ends,
-            "y": [rows[task.name] for task, _ in found] + [0] * len(ends),
+            "y": [rows[task.name] - down for task, _ in found] + [-down] * len(ends),
             "mode": "markers+text",
             "text": [f"<b>{member.letter}</b>"] * (len(found) + len(ends)),
-            "textposition": "top center" if member.place % 2 == 0 else "bottom center",
+            "textposition": "middle right",
             "textfont": {"size": theme.SMALL_TEXT - 1},
             "marker": {
                 "symbol": symbols[member.header.method],
@@ -67,7 +68,6 @@ def gains_figure(members: Sequence[Member], baseline: Member, focus: Focus) -> g
             "hovertemplate": f"{member.label}<br>%{{customdata[1]}}: %{{x:+.2f}} %<extra></extra>",
             "name": f"{member.label} ({member.header.method})",
             "showlegend": True,
-            "meta": names,
         }
 
     lines: list[Properties] = [
@@ -87,5 +87,5 @@ def gains_figure(members: Sequence[Member], baseline: Member, focus: Focus) -> g
         ),
         "margin": {"l": 8, "r": 16, "t": 12, "b": 58},
     }
-    traces = [dots(member, tasks) for member in members if member != baseline]
-    return theme.figure(traces, layout, _ROW * (len(tasks) + 1) + _AROUND, moments(members), lines)
+    traces = [dots(member) for member in shown]
+    return theme.figure(traces, layout, row_pixels * (len(tasks) + 1) + _AROUND, moments(members), lines)

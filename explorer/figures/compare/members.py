@@ -116,9 +116,11 @@ def method_symbols(members: Sequence[Member]) -> dict[str, str]:
 
 
 def moments(members: Sequence[Member]) -> str:
-    """Where each run stands in a few words, three runs a line, for the small print below figures."""
-    said = [f"{member.letter}: phase {member.event.phase}, epoch {member.event.epoch}" for member in members]
-    return "<br>".join(" · ".join(said[start : start + 3]) for start in range(0, len(said), 3))
+    """Where each run stands in a few words, for the small print below figures."""
+    if len(members) > 3:
+        places = [f"{member.letter} {member.event.phase}/{member.event.epoch}" for member in members]
+        return f"phase/epoch: {' · '.join(places)}"
+    return " · ".join(f"{member.letter}: phase {member.event.phase}, epoch {member.event.epoch}" for member in members)
 
 
 def title(members: Sequence[Member]) -> str:

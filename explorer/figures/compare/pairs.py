@@ -15,8 +15,8 @@ from explorer.focus import Focus
 from explorer.theme import Properties, TaskLook
 
 PAIRS_ALT = (
-    "One cell for each stage, upwards, and each pair of tasks, to the right: the letters of the runs in which the pair "
-    "shares the stage; the darker, the more runs."
+    "One cell for each stage, upwards, and each pair of tasks, to the right: the letters, or the number, of the runs "
+    "in which the pair shares the stage; the darker, the more runs."
 )
 AGREEMENT_ALT = "Matrix of runs: how far the structures of every two runs agree, in per cent of all stages and pairs."
 _MOST_NAMED = 30  # pairs whose letters have room in a figure
@@ -53,9 +53,8 @@ def pairs_drawing(members: Sequence[Member], focus: Focus) -> Drawing:
         title="Who shares in which runs",
         figure=pairs_figure(members, focus),
         alt=PAIRS_ALT,
-        caption="For each stage and pair of tasks the runs in which the pair shares the stage: "
-        + ", ".join(f"{member.label} ({words.place(member.event)})" for member in members)
-        + ".",
+        caption="For each stage and pair of tasks the runs in which the pair shares the stage (of more than three runs "
+        "how many): " + ", ".join(f"{member.label} ({words.place(member.event)})" for member in members) + ".",
         rows=rows,
     )
 
@@ -74,7 +73,7 @@ def pairs_figure(members: Sequence[Member], focus: Focus) -> go.Figure:
             tasks = tuple(sorted(ground.tasks[0][position] for position in pair))
             who = [member.letter for member, flag in zip(members, flags, strict=True) if flag[row, column]]
             marks.append(Focus(stage, tasks).mark())
-            texts.append("all" if len(who) == len(members) else "".join(who) or "·")
+            texts.append(_who(who, len(members)))
             labels = words.task_names(header, tasks, " – ")
             shared = f"share in {', '.join(who)}" if who else "share in none"
             facts.append(f"<b>{words.stage_name(header, stage)}</b> · {labels}<br>{shared}")
@@ -117,7 +116,11 @@ def pairs_figure(members: Sequence[Member], focus: Focus) -> go.Figure:
     ]
     layout: Properties = {
         "xaxis": theme.axis(
-            "pair of tasks", tickvals=list(range(n_pairs)), ticktext=names, showgrid=False, range=[-0.6, n_pairs - 0.4]
+            "pair of tasks" if n_pairs <= _MOST_NAMED else f"{n_pairs} pairs of tasks, named under the pointer",
+            tickvals=list(range(n_pairs)) if n_pairs <= _MOST_NAMED else [],
+            ticktext=names if n_pairs <= _MOST_NAMED else [],
+            showgrid=False,
+            range=[-0.6, n_pairs - 0.4],
         ),
         "yaxis": theme.axis(
             "stage",
@@ -198,6 +201,13 @@ def agreement_figure(members: Sequence[Member]) -> go.Figure:
 
 def _said(share: float | None) -> str:
     return words.NOT_DEFINED if share is None else f"{100 * share:.0f} %"
+
+
+def _who(letters: Sequence[str], n_runs: int) -> str:
+    """Which runs share, in a cell: their letters, or how many of more than three."""
+    if len(letters) == n_runs:
+        return "all"
+    return ("".join(letters) if n_runs <= 3 else str(len(letters))) if letters else "·"
 
 
 def _letter(task: int, looks: Sequence[TaskLook], focus: Focus) -> str:

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from core.runs import TaskInfo
 from explorer import theme, words
+from explorer.figures.compare.cells import apart
 from explorer.figures.compare.front import pareto_front
 from explorer.figures.compare.members import Member, method_symbols, moments, title
 from explorer.figures.compare.scores import common_tasks, course, delta, key_value, measure_title, scores_at
@@ -18,7 +19,7 @@ ALT = (
     "Every run as a mark with its name, size to the right and quality upwards, a thin path behind it over its "
     "evaluations, and a dashed staircase through the runs that no other beats in both: the Pareto front."
 )
-_HEIGHT = 406
+_HEIGHT, _PLOT_PIXELS = 406, 300
 
 Size = Literal["parameters", "macs"]
 SIZES: dict[Size, str] = {"parameters": "parameters", "macs": "MACs per image"}
@@ -83,7 +84,6 @@ def quality_figure(members: Sequence[Member], baseline: Member, task: TaskInfo |
     look = next((look for look in theme.looks(members[0].header) if task and look.name == task.name), None)
     colour = look.colour if look else theme.NEUTRAL
     traces = [_path(member, cost, value, course(member, baseline, task), size) for member, cost, value in placed]
-    middle = sum(cost for _, cost, _ in placed) / max(len(placed), 1)
     for member, cost, value in placed:
         on_front = member in front
         symbol = symbols[member.header.method]
@@ -92,10 +92,7 @@ def quality_figure(members: Sequence[Member], baseline: Member, task: TaskInfo |
                 "type": "scatter",
                 "x": [cost],
                 "y": [value],
-                "mode": "markers+text",
-                "text": [f"<b>{member.letter}</b> {member.name}"],
-                "textposition": f"{'top' if member.place % 2 == 0 else 'bottom'} {_side(cost, middle)}",
-                "textfont": {"size": theme.SMALL_TEXT},
+                "mode": "markers",
                 "marker": {
                     "symbol": symbol if on_front else f"{symbol}-open",
                     "size": 13,
@@ -126,7 +123,10 @@ def quality_figure(members: Sequence[Member], baseline: Member, task: TaskInfo |
     traces.append(_staircase([(cost, value) for member, cost, value in placed if member in front], end))
     room = 0.3 * (max(values) - min(values)) or 0.1 * abs(max(values)) or 1.0
     ends = [min(values) - room, max(values) + room]
+    heights = [value if higher else -value for value in values]
+    shifts = apart(heights, min(heights) - room, max(heights) + room, _PLOT_PIXELS)
     layout: Properties = {
+        "annotations": [_name(*found, end, shift) for found, shift in zip(placed, shifts, strict=False)],
         "xaxis": theme.axis(f"{SIZES[size]} (smaller is better ←)", range=[0, end], tickformat="~s"),
         "yaxis": theme.axis(quality_title(baseline, task), range=ends if higher else ends[::-1]),
     }
@@ -143,9 +143,19 @@ def _size(member: Member, index: int, size: Size) -> int:
     return snapshot.parameters if size == "parameters" else snapshot.macs
 
 
-def _side(cost: float, middle: float) -> str:
-    """Towards which side a label has room: names of large networks stand to the left of their marks."""
-    return "right" if cost <= middle else "left"
+def _name(member: Member, cost: int, value: float, end: float, shift: float) -> Properties:
+    """The name of a run beside its mark: on the left of large networks, where it has room."""
+    left = cost > end / 2
+    return {
+        "x": cost,
+        "y": value,
+        "text": f"<b>{member.letter}</b> {member.name}",
+        "showarrow": False,
+        "xanchor": "right" if left else "left",
+        "xshift": -10 if left else 10,
+        "yshift": shift,
+        "font": {"size": theme.SMALL_TEXT},
+    }
 
 
 def _path(member: Member, cost: int, value: float, found: Sequence[tuple[int, float]], size: Size) -> Properties:

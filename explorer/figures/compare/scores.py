@@ -153,11 +153,11 @@ def other_conditions(members: Sequence[Member]) -> list[str]:
         ("training settings", [_training(member) for member in members]),
     ):
         names = sorted(set().union(*settings))
-        differing = [name for name in names if len({str(found.get(name)) for found in settings}) > 1]
+        differing = [name for name in names if len({str(found[name]) for found in settings if name in found}) > 1]
         if differing:
             lettered = list(zip(letters, settings, strict=True))
             said = "; ".join(
-                f"{name} " + ", ".join(f"{letter} {found.get(name, '?')}" for letter, found in lettered)
+                f"{name} " + ", ".join(f"{letter} {found[name]}" for letter, found in lettered if name in found)
                 for name in differing
             )
             notes.append(f"Recorded with other {what}: {said}. Compare speeds with care.")
