@@ -76,6 +76,7 @@ def other_of(members: list[Member], view: View) -> Member:
             f"Difference between {words.plain(members[0].label)} and",
             list(others),
             format_func=lambda name: others[name].label,
+            help=words.GLOSSARY["agreement"],
             key=state.held(state.VERSUS, other.id),
             width=300,
             on_change=lambda: state.change(versus=st.session_state[state.VERSUS]),

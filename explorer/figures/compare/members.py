@@ -84,9 +84,11 @@ def locked_index(leader: History, index: int, other: History, lock: Lock) -> int
         return _last(other, lambda position: other.event(position).epoch, event.epoch)
     mine = next((phase for phase in leader.phases if phase.first <= index <= phase.last), None)
     theirs = next((phase for phase in other.phases if phase.number == event.phase), None)
-    if mine is None or theirs is None:
+    if mine is None:  # before the first phase
+        return min(index, other.phases[0].first if other.phases else len(other) - 1)
+    if theirs is None:
         return _last(other, lambda position: other.event(position).phase, event.phase)
-    into = (index - mine.first) / max(mine.last - mine.first, 1) if mine.last > mine.first else 1.0
+    into = (index - mine.first) / (mine.last - mine.first) if mine.last > mine.first else 1.0
     return theirs.first + int(into * (theirs.last - theirs.first) + 1e-9)
 
 
