@@ -17,11 +17,14 @@ from core.runs import RunHeader, read_run
 from core.sharing import SharingGraph, SharingNode, sharing_graph
 from core.structure import Node, Structure
 from core.tasks import DEPTH, EDGES, NORMALS
+from explorer import theme
 from explorer.figures import compare
 from explorer.figures.compare import Lock, Member, gather
 from explorer.figures.compare.cells import apart
+from explorer.figures.compare.difference import PALE
 from explorer.figures.compare.front import pareto_front
 from explorer.figures.compare.members import locked_index, method_symbols, share_of
+from explorer.figures.compare.pairs import STRENGTH
 from explorer.figures.compare.quality import placed_members
 from explorer.figures.compare.scores import common_tasks, course, delta, gain, scores_at, task_of
 from explorer.figures.compare.sharing import agreements, common_ground, difference, shared_pairs
@@ -387,6 +390,10 @@ def test_quality_marks_the_front_and_names_every_run(recorded: list[History]) ->
             assert any(member.name in note.text for note in figure.layout.annotations)
             way = trace(figure, f"path of {member.label}")
             assert (way.x[-1], way.y[-1]) == (cost, value)
+        staircase = trace(figure, "Pareto front")
+        steps = [(placed[place][1], placed[place][2]) for place in front]
+        assert list(zip(staircase.x, staircase.y, strict=True))[:-1] == steps  # by rising size, then on to the right
+        assert list(staircase.x) == sorted(staircase.x)
         low, high = figure.layout.yaxis.range
         assert (low < high) == (task is None)  # better is always further up
 
@@ -510,3 +517,16 @@ def test_every_drawing_of_a_comparison_is_complete(recorded: list[History]) -> N
             for name in layout:
                 if name.startswith(("xaxis", "yaxis")):
                     assert layout[name].title.text or layout[name].ticktext
+
+
+@pytest.mark.parametrize(("page", "text"), [("#ffffff", "#1c2026"), ("#14171c", "#e6e9ee")])
+def test_letters_read_on_pale_nodes_and_grey_cells_on_both_themes(page: str, text: str) -> None:
+    def over(colour: str, opacity: float) -> str:
+        parts = [[int(found[start : start + 2], 16) for start in (1, 3, 5)] for found in (colour, page)]
+        mixed = [round(opacity * one + (1 - opacity) * other) for one, other in zip(*parts, strict=True)]
+        return "#" + "".join(f"{part:02x}" for part in mixed)
+
+    for colour in theme.TASK_COLOURS:
+        assert theme.contrast(text, over(colour, PALE)) >= 4.5, colour
+    for strength in STRENGTH:
+        assert theme.contrast(text, over(theme.NEUTRAL, strength)) >= 4.5

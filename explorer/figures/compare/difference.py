@@ -32,6 +32,8 @@ ALT = (
 )
 _ROW_PIXELS, _TALLEST, _AROUND = (26, 60), 720, 100
 _LETTERS_FROM = 36  # pixels a row needs before half a row can hold a letter
+PALE = 0.32
+"""Opacity of nodes that only one run has: the page's text reads on it."""
 _DASHES: dict[Side, str] = {"both": "solid", "one": "dash", "other": "dot"}
 
 
@@ -144,7 +146,7 @@ def _segments(cells: Sequence[Cell], task: int, look: TaskLook, whole: bool) -> 
         for cell in cells
         if cell.task == task and (cell.node.side == "both") == whole
     ]
-    colour = look.colour if whole else theme.see_through(look.colour, 0.32)
+    colour = look.colour if whole else theme.see_through(look.colour, PALE)
     name = f"{look.label}, {'both' if whole else 'one'}"
     return path(lines, {"width": 0}, name) | {"fill": "toself", "fillcolor": colour}
 

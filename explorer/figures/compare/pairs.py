@@ -21,7 +21,7 @@ PAIRS_ALT = (
 AGREEMENT_ALT = "Matrix of runs: how far the structures of every two runs agree, in per cent of all stages and pairs."
 _MOST_NAMED = 30  # pairs whose letters have room in a figure
 _ROW_PIXELS, _TALLEST, _AROUND = (22, 42), 660, 112
-_STRENGTH = (0.05, 0.6)  # opacity of no run and of all runs: any text of the page's theme reads on both
+STRENGTH = (0.05, 0.6)  # opacity of no run and of all runs: any text of the page's theme reads on both
 
 
 def pairs_drawing(members: Sequence[Member], focus: Focus) -> Drawing:
@@ -79,7 +79,7 @@ def pairs_figure(members: Sequence[Member], focus: Focus) -> go.Figure:
             facts.append(f"<b>{words.stage_name(header, stage)}</b> · {labels}<br>{shared}")
     n_stages, n_pairs = counts.shape
     where = [(column, row) for row in range(n_stages) for column in range(n_pairs)]
-    low, high = _STRENGTH
+    low, high = STRENGTH
     cells: Properties = {
         "type": "heatmap",
         "z": counts,
@@ -163,7 +163,7 @@ def agreement_figure(members: Sequence[Member]) -> go.Figure:
         for row, line in enumerate(found)
     ]
     places = list(range(len(members)))
-    low, high = _STRENGTH
+    low, high = STRENGTH
     cells: Properties = {
         "type": "heatmap",
         "z": values,

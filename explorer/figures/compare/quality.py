@@ -120,7 +120,8 @@ def quality_figure(members: Sequence[Member], baseline: Member, task: TaskInfo |
     ]
     costs, values = [cost for _, cost, _ in placed] or [1], [value for _, _, value in placed] or [0.0]
     end = 1.12 * max(costs)
-    traces.append(_staircase([(cost, value) for member, cost, value in placed if member in front], end))
+    steps = {member.id: (cost, value) for member, cost, value in placed}
+    traces.append(_staircase([steps[member.id] for member in front], end))
     room = 0.3 * (max(values) - min(values)) or 0.1 * abs(max(values)) or 1.0
     ends = [min(values) - room, max(values) + room]
     heights = [value if higher else -value for value in values]
@@ -134,6 +135,7 @@ def quality_figure(members: Sequence[Member], baseline: Member, task: TaskInfo |
 
 
 def _front(placed: Sequence[tuple[Member, int, float]], task: TaskInfo | None) -> list[Member]:
+    """The members on the Pareto front, by rising size."""
     higher = task is None or task.metrics[0].direction == "higher"
     return [placed[place][0] for place in pareto_front([(cost, value) for _, cost, value in placed], higher)]
 
@@ -152,8 +154,8 @@ def _name(member: Member, cost: int, value: float, end: float, shift: float) -> 
         "text": f"<b>{member.letter}</b> {member.name}",
         "showarrow": False,
         "xanchor": "right" if left else "left",
-        "xshift": -10 if left else 10,
-        "yshift": shift,
+        "xshift": -6 if left else 6,
+        "yshift": 12 + shift,  # above the dashed line of the front
         "font": {"size": theme.SMALL_TEXT},
     }
 
