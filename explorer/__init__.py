@@ -11,6 +11,7 @@ Looking at runs:
     figures/      pure functions: run data -> plotly figures and rows of tables
     player/       what all pages share: sidebar, cursor bar, charts that stay in place
     views/        one file a page
+    comparison.py which runs the Compare page compares, and how
 
 Training runs:
 

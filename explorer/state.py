@@ -14,6 +14,8 @@ import streamlit as st
 
 from core.grouping import Rule
 from core.structure import Group
+from explorer.figures.compare.members import Lock
+from explorer.figures.compare.quality import Size
 from explorer.figures.metrics import Show
 from explorer.figures.similarity import Scale
 from explorer.focus import Focus, read_tasks
@@ -26,11 +28,10 @@ SPEEDS = (0.5, 1.0, 2.0, 4.0)
 RUN, GRAIN, GOTO, TIMELINE, GRID = "run", "grain", "goto", "timeline", "grid"
 FIRST, BACK, PLAY, NEXT, LAST, SPEED, LIVE = "first", "back", "play", "next", "last", "speed", "live"
 SHOW, TASK, SCALE, CLEAR = "show", "task", "scale", "clear"
+OTHERS, LOCK, VERSUS, BASE, MEASURE, SIZE = "others", "lock", "versus", "base", "measure", "size"
 
 Orientation = Literal["up", "right"]
 """Where the sharing graph grows to, from the image to the heads."""
-Lock = Literal["share", "phase", "epoch"]
-"""What stands still when runs are compared at one cursor: the share of the run, the phase, or the epoch."""
 
 # what else the session remembers
 _VIEW, _PAGE, _WRITTEN, _WRITTEN_AT, _NOTICES = "_view", "_page", "_written", "_written_at", "_notices"
@@ -63,6 +64,10 @@ class View:
     others: tuple[str, ...] = ()
     """Ids of the runs beside `run` on the Compare page."""
     lock: Lock = "share"
+    versus: str = ""
+    """Id of the run whose structure is compared with that of `run`; "" is the first of `others`."""
+    size: Size = "parameters"
+    """What counts as the size of a network on the Compare page."""
     threshold: float | None = None
     """Threshold of the what-if; None is the recorded one."""
     rule: Rule | None = None
@@ -142,6 +147,8 @@ FIELDS = (
     Field("base", "base", str),
     Field("others", "with", _ids),
     Field("lock", "lock", _choice(*get_args(Lock))),
+    Field("versus", "vs", str),
+    Field("size", "size", _choice(*get_args(Size))),
     Field("threshold", "min", _number(-1, 1)),
     Field("rule", "rule", _choice(*get_args(Rule))),
     Field("image", "image", _position),
@@ -227,7 +234,7 @@ def open_view(run: str, moment: int | None = None) -> None:
     change(run=run, moment=moment, stage=None, tasks=(), threshold=None, rule=None, image=0)
 
 
-def held(key: str, value: str | int | float | Group) -> str:
+def held(key: str, value: str | int | float | Group | list[str]) -> str:
     """Set the widget `key` before it is drawn, so that the view rules and not what the widget remembers; its key."""
     st.session_state[key] = value
     return key

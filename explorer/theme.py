@@ -181,7 +181,7 @@ def figure(
             "x": 1,
             "xref": "container",
             "xanchor": "right",
-            "pad": {"r": 8},
+            "pad": {"r": 8, "b": 3},
             "y": 0.004,
             "yref": "container",
             "yanchor": "bottom",

@@ -95,6 +95,15 @@ GLOSSARY = {
     "weights and those of its task nodes both count.",
     "MACs": "Multiply-accumulates of the whole network for one image, heads included.",
     "moment": "A position in the recorded events at which the cursor can stand.",
+    "baseline": "The run that others are measured by, usually one with separate networks.",
+    "Δm": "Mean over tasks of how far the key metric is ahead of the baseline's, in per cent, turned so that more is "
+    "better (Maninis et al. 2019).",
+    "Pareto front": "The runs that no other run beats in both size and quality.",
+    "agreement": "Share of all stages and pairs of tasks on which two runs say the same: the pair shares the stage in "
+    "both, or in neither. It is the Rand index of their partitions, averaged over stages.",
+    "lock": "Where the other runs stand while the cursor moves in this one. **Share**: at the same share of their "
+    "training time. **Phase**: as far into the phase of the same number. **Epoch**: at the same epoch. Always at the "
+    "last moment that is not later.",
 }
 """Word -> one or two sentences."""
 

@@ -8,6 +8,7 @@
     tables.py      the same facts as rows of tables (facts.py: in words)
     rows.py        a row of a table, and CSV
     axis.py        the axis of a run that timeline and metrics share
+    compare/       several runs at one cursor (own list of modules there)
     drawing.py     Drawing: a figure with title, caption, alt text and data, as pages show and export it
 
 Every module has `…_figure`, the bare picture, and `…_drawing`, the same with all that goes with it.

@@ -63,14 +63,15 @@ def _picked(entries: list[Entry]) -> Entry | None:
     st.selectbox(
         "Run",
         list(known),
-        format_func=lambda name: _label(known[name]),
+        format_func=lambda name: run_label(known[name]),
         key=state.held(state.RUN, entry.id),
         on_change=lambda: state.open_view(st.session_state[state.RUN]),
     )
     return entry
 
 
-def _label(entry: Entry) -> str:
+def run_label(entry: Entry) -> str:
+    """How lists of runs call it."""
     kind = "running" if entry.live else "example" if entry.place == "example" else ""
     return f"{entry.folder.name} · {kind}" if kind else entry.folder.name
 
