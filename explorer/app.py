@@ -38,6 +38,7 @@ PAGES = (
     PageInfo("This run", "views/similarity.py", "Similarity", "grid_on"),
     PageInfo("This run", "views/metrics.py", "Metrics", "show_chart"),
     PageInfo("All runs", "views/train.py", "Train", "model_training", cursor=False),
+    PageInfo("Help", "views/learn.py", "Learn", "school"),
 )
 
 
