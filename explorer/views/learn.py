@@ -4,11 +4,10 @@ import streamlit as st
 
 from explorer import state, words
 from explorer.figures import Drawing, matrix_drawing, metrics_drawing, scores_drawing, sharing_drawing
-from explorer.focus import Focus
 from explorer.glossary import GLOSSARY
+from explorer.lesson_bar import enter, step_bar
 from explorer.lessons import LESSONS, Lesson
 from explorer.lessons.numbers import block
-from explorer.moments import History
 from explorer.player import Scene, cursor_page, pick, show_drawing
 
 _LINKS = {
@@ -18,47 +17,6 @@ _LINKS = {
     "scores": ("views/similarity.py", "Similarity"),
 }
 """What a step shows -> the page that shows it in full."""
-
-
-def _enter(history: History, step: int) -> None:
-    """Go to a step: the cursor moves to its place in the run, and what was picked is let go of."""
-    place = LESSONS[step].place(history)
-    state.change(step=step, **({} if place is None else {"moment": place}))
-    state.pick(Focus())
-
-
-def _steps(scene: Scene, step: int) -> None:
-    history = scene.history
-    with st.container(horizontal=True, vertical_alignment="center", key="lesson-bar"):
-        st.button(
-            "Previous step",
-            icon=":material/arrow_back:",
-            shortcut="B",
-            key="lesson-back",
-            disabled=step == 0,
-            on_click=_enter,
-            args=(history, step - 1),
-        )
-        st.button(
-            "Next step",
-            icon=":material/arrow_forward:",
-            shortcut="N",
-            type="primary",
-            key="lesson-next",
-            disabled=step == len(LESSONS) - 1,
-            on_click=_enter,
-            args=(history, step + 1),
-        )
-        st.selectbox(
-            "Step",
-            range(len(LESSONS)),
-            format_func=lambda number: f"{number + 1} of {len(LESSONS)} · {LESSONS[number].title}",
-            key=state.held("lesson", step),
-            label_visibility="collapsed",
-            width=360,
-            on_change=lambda: _enter(history, st.session_state["lesson"]),
-        )
-    st.progress((step + 1) / len(LESSONS))
 
 
 def _tell(scene: Scene, lesson: Lesson, step: int) -> None:
@@ -81,7 +39,7 @@ def _tell(scene: Scene, lesson: Lesson, step: int) -> None:
             "Go to this step's moment",
             icon=":material/my_location:",
             key="lesson-place",
-            on_click=_enter,
+            on_click=enter,
             args=(scene.history, step),
         )
     file, page = _LINKS[lesson.shows]
@@ -110,7 +68,7 @@ def _draw(scene: Scene) -> None:
         st.warning(f"There is no step {scene.view.step}: the steps are 0 to {step}. Showing the last one.")
         state.change(step=step)
     lesson = LESSONS[step]
-    _steps(scene, step)
+    step_bar(scene.history, step)
     text, view = st.columns(2, gap="large")
     with text, st.container(key="lesson-text"):
         _tell(scene, lesson, step)
