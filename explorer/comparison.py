@@ -6,6 +6,7 @@ from core.runs import RunError, TaskInfo
 from explorer import library, state, words
 from explorer.figures.compare import MOST_RUNS, SIZES, Lock, Member, default_baseline, gather, measure_title
 from explorer.focus import Focus
+from explorer.glossary import GLOSSARY
 from explorer.library import Entry
 from explorer.moments import History
 from explorer.player import Scene
@@ -60,7 +61,7 @@ def lock_choice(view: View) -> None:
         "The other runs stand at the same",
         list(LOCKS),
         format_func=lambda lock: LOCKS[lock],
-        help=words.GLOSSARY["lock"],
+        help=GLOSSARY["lock"],
         required=True,
         key=state.held(state.LOCK, view.lock),
         on_change=lambda: state.change(lock=st.session_state[state.LOCK]),
@@ -76,7 +77,7 @@ def other_of(members: list[Member], view: View) -> Member:
             f"Difference between {words.plain(members[0].label)} and",
             list(others),
             format_func=lambda name: others[name].label,
-            help=words.GLOSSARY["agreement"],
+            help=GLOSSARY["agreement"],
             key=state.held(state.VERSUS, other.id),
             width=300,
             on_change=lambda: state.change(versus=st.session_state[state.VERSUS]),
@@ -92,7 +93,7 @@ def baseline_of(members: list[Member], view: View) -> Member:
         "Baseline",
         list(known),
         format_func=lambda name: known[name].label,
-        help=words.GLOSSARY["baseline"],
+        help=GLOSSARY["baseline"],
         key=state.held(state.BASE, baseline.id),
         width=260,
         on_change=lambda: state.change(base=st.session_state[state.BASE]),
@@ -108,7 +109,7 @@ def measure_of(members: list[Member], view: View) -> TaskInfo | None:
         "Quality",
         [(), *((task,) for task in range(len(tasks)))],
         format_func=lambda chosen: measure_title(tasks[chosen[0]]) if chosen else "Δm over all tasks",
-        help=words.GLOSSARY["Δm"],
+        help=GLOSSARY["Δm"],
         key=state.held(state.MEASURE, picked),
         width=260,
         on_change=lambda: state.pick(Focus(None, st.session_state[state.MEASURE])),

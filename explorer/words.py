@@ -61,6 +61,7 @@ KEYS = (
     ("S", "speed of play"),
     ("V", "jump to live, while a run grows"),
     ("X", "clear what is picked"),
+    ("N, B", "next and previous step of the Learn page"),
 )
 """Key -> what it does; keys rest while a text field has the focus."""
 
@@ -70,42 +71,6 @@ READING = (
     "Dotted and crossed: removed in this phase."
 )
 """How to read the sharing graph."""
-
-GLOSSARY = {
-    "stage": "A layer of the backbone that tasks can share as a whole, with its own neurons.",
-    "task node": "The first stage that a task does not share yet.",
-    "group node": "A stage that several tasks share. It takes the place of their task nodes.",
-    "task branch": "What remains private to one task, from its task node up.",
-    "task head": "The last part of a task's network, never shared.",
-    "neuron": "An output channel of a stage.",
-    "node": "One stage evaluated for one group of tasks; a shared node counts once for all of them. Heads are left "
-    "out.",
-    "task-learning phase": "All tasks train jointly; nothing about the structure changes.",
-    "structural-learning phase": "Similar task nodes are found, a group node is created, learns what they know, and "
-    "they are removed.",
-    "alignment": "A loss that pulls the task nodes of a candidate group towards similar features.",
-    "similarity": "Debiased linear CKA between the outputs of two task nodes on the same images: 1 is the same up to "
-    "rotation and scale, 0 is unrelated. It can fall slightly below 0.",
-    "score": "Of a task: its mean similarity to the others in its group, 0 if it is alone. Of a partition: the mean "
-    "over its tasks.",
-    "threshold": "The least score that a partition should reach, and that a group must exceed to fuse.",
-    "amalgamation": "The group node learns to reproduce the outputs of its task nodes, each through a small channel "
-    "coding of its own.",
-    "parameters": "Trainable weights of the whole network, heads included. While a group node is being born, its "
-    "weights and those of its task nodes both count.",
-    "MACs": "Multiply-accumulates of the whole network for one image, heads included.",
-    "moment": "A position in the recorded events at which the cursor can stand.",
-    "baseline": "The run that others are measured by, usually one with separate networks.",
-    "Δm": "Mean over tasks of how far the key metric is ahead of the baseline's, in per cent, turned so that more is "
-    "better (Maninis et al. 2019).",
-    "Pareto front": "The runs that no other run beats in both size and quality.",
-    "agreement": "Share of all stages and pairs of tasks on which two runs say the same: the pair shares the stage in "
-    "both, or in neither. It is the Rand index of their partitions, averaged over stages.",
-    "lock": "Where the other runs stand while the cursor moves in this one. **Share**: at the same share of their "
-    "training time. **Phase**: as far into the phase of the same number. **Epoch**: at the same epoch. Always at the "
-    "last moment that is not later.",
-}
-"""Word -> one or two sentences."""
 
 
 def count(value: float) -> str:

@@ -37,9 +37,6 @@ def choose_run(entries: list[Entry], with_grain: bool = True) -> None:
                 key=state.held(state.GRAIN, state.current().grain),
                 on_change=lambda: state.change(grain=st.session_state[state.GRAIN]),
             )
-        with st.popover("Words", icon=":material/dictionary:", type="tertiary"):
-            for word, meaning in words.GLOSSARY.items():
-                st.markdown(f"**{word}** · {meaning}")
     st.session_state[_ENTRY] = entry
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 from explorer import words
 from explorer.figures import sharing_drawing
 from explorer.figures.tables import birth_rows, count_rows, group_rows, node_rows
+from explorer.glossary import GLOSSARY
 from explorer.player import Scene, cursor_page, offer_file, pick, show_drawing
 
 
@@ -26,7 +27,7 @@ def _counts(scene: Scene) -> None:
                 delta_color="off",
                 delta_arrow="off",
                 delta_description="since the start",
-                help=words.GLOSSARY[word],
+                help=GLOSSARY[word],
                 border=True,
             )
 
