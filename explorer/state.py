@@ -14,7 +14,7 @@ import streamlit as st
 
 from core.grouping import Rule
 from core.structure import Group
-from explorer.figures.metrics import Show
+from explorer.figures.curves.series import Show
 from explorer.figures.similarity import Scale
 from explorer.focus import Focus, read_tasks
 from explorer.moments import GRAINS, Grain
@@ -26,6 +26,7 @@ SPEEDS = (0.5, 1.0, 2.0, 4.0)
 RUN, GRAIN, GOTO, TIMELINE, GRID = "run", "grain", "goto", "timeline", "grid"
 FIRST, BACK, PLAY, NEXT, LAST, SPEED, LIVE = "first", "back", "play", "next", "last", "speed", "live"
 SHOW, TASK, SCALE, CLEAR = "show", "task", "scale", "clear"
+SMOOTH, BASE, IMAGE = "smooth", "base", "image"
 
 Orientation = Literal["up", "right"]
 """Where the sharing graph grows to, from the image to the heads."""

@@ -71,6 +71,17 @@ READING = (
 )
 """How to read the sharing graph."""
 
+SHOW_HELP = (
+    "**Key metric**: the first metric of each task. **Second**: its next metric, or the key metric where it has no "
+    "other. **Loss**: mean training loss of each epoch. **All**: every metric and the loss, a curve each."
+)
+EFFECTS = (
+    "How the key metric of each task changed from the last evaluation before a structural phase to the first and, "
+    "hatched, the second after it; up is better. Hollow bars: nothing fused. This is not a causal effect: the tasks "
+    "also trained between the two evaluations, and phases in which nothing fused show what that alone does."
+)
+"""How to read the changes around structural phases."""
+
 GLOSSARY = {
     "stage": "A layer of the backbone that tasks can share as a whole, with its own neurons.",
     "task node": "The first stage that a task does not share yet.",
@@ -94,6 +105,15 @@ GLOSSARY = {
     "parameters": "Trainable weights of the whole network, heads included. While a group node is being born, its "
     "weights and those of its task nodes both count.",
     "MACs": "Multiply-accumulates of the whole network for one image, heads included.",
+    "key metric": "The first metric of a task, used wherever one number has to stand for it.",
+    "second metric": "The next metric of a task; the key metric where it has no other.",
+    "training loss": "Mean loss of a task over the training images of one epoch.",
+    "smoothing": "An exponential moving average: each value is mixed with the past, whose weight is the number, and "
+    "the start is corrected for. Values as measured stay visible behind.",
+    "baseline": "A run that this one is compared with: each value relative to the baseline's at the same epoch (its "
+    "last one up to there), in percent, with the sign turned so that up is better.",
+    "Δm": "Mean over tasks of the gain of the key metric over the baseline, in percent. Not defined where a value is "
+    "missing or the baseline's is 0 or below.",
     "moment": "A position in the recorded events at which the cursor can stand.",
 }
 """Word -> one or two sentences."""
