@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from core.structure import Group
 from explorer import theme, words
 from explorer.figures.axis import RunAxis, run_axis
-from explorer.figures.curves.panels import Panel, panels_figure, two_parts
+from explorer.figures.curves.panels import Curve, Panel, panels_figure, said, told, two_parts
 from explorer.figures.curves.series import Baseline, Gap, Measure, Show, change, gains, measures, points, smoothed
 from explorer.figures.drawing import Drawing
 from explorer.figures.rows import Row
@@ -100,13 +100,13 @@ def metrics_figure(
         )
         for measure in chosen
     ]
-    said = []
+    notes = []
     if baseline:
-        said.append(f"relative to {baseline.name} at the same epoch")
+        notes.append(f"relative to {baseline.name} at the same epoch")
     if smooth:
-        said.append(f"smoothed: exponential, weight {smooth:g}, bias-corrected")
+        notes.append(f"smoothed: exponential, weight {smooth:g}, bias-corrected")
     row = _ROW if len(panels) <= _FEW_ROWS else _LOW_ROW
-    return panels_figure(history, axis, index, panels, row, words.run_title(history.header), "<br>".join(said))
+    return panels_figure(history, axis, index, panels, row, words.run_title(history.header), "<br>".join(notes))
 
 
 def _measures(history: History, show: Show, only: Group) -> list[Measure]:
@@ -141,35 +141,30 @@ def _traces(
     found = _curve(history, measure, baseline)
     unit = "%" if baseline else measure.metric.unit
     flat = smoothed([value for _, value in found], smooth)
-    said = []
-    for (position, value), mean, step in zip(found, flat, change(history, found), strict=True):
-        event = history.event(position)
-        lines = [f"<b>{look.label}</b> · {_title(measure, baseline)}", _value(value, unit)]
-        if smooth:
-            lines[-1] += f" (smoothed {_value(mean, unit)})"
-        lines.append(f"epoch {event.epoch}, phase {event.phase}")
-        if step is not None:
-            sign = "+" if step > 0 else ""
-            lines.append(f"{sign}{_value(step, unit)} since before the last structural phase")
-        said.append("<br>".join(lines))
-    drawn = [(position, mean) for (position, _), mean in zip(found, flat, strict=True)]
-    line: Properties = {"color": look.colour, "dash": look.dash, "width": 2}
-    curves = two_parts(axis, index, drawn, said, line, look.symbol, name)
+    texts = told(found, change(history, found), unit)
+    if smooth:
+        texts = [
+            (f"{value} (smoothed {said(mean, unit)})", step) for (value, step), mean in zip(texts, flat, strict=True)
+        ]
+    curve = Curve(
+        name,
+        f"<b>{look.label}</b> · {_title(measure, baseline)}<br>",
+        [(position, mean) for (position, _), mean in zip(found, flat, strict=True)],
+        texts,
+        {"color": look.colour, "dash": look.dash, "width": 2},
+        look.symbol,
+    )
+    curves = two_parts(history, axis, index, curve)
     if not smooth:
         return curves
     measured: Properties = {
         "type": "scatter",
-        "x": [float(axis.positions[position]) for position, _ in found],
+        "x": [round(float(axis.positions[position]), 4) for position, _ in found],
         "y": [value for _, value in found],
         "mode": "lines",
         "line": {"color": look.colour, "width": 1},
         "opacity": 0.4,
-        "customdata": [[position, text] for (position, _), text in zip(found, said, strict=True)],
-        "hovertemplate": "%{customdata[1]}<extra></extra>",
+        "hoverinfo": "skip",
         "name": f"{name}, as measured",
     }
     return [measured, *curves]
-
-
-def _value(number: float | None, unit: str) -> str:
-    return words.NOT_DEFINED if number is None else words.value(number, unit)

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from explorer import theme, words
 from explorer.figures.axis import run_axis
-from explorer.figures.curves.panels import Panel, panels_figure, two_parts
+from explorer.figures.curves.panels import Curve, Panel, panels_figure, told, two_parts
 from explorer.figures.curves.series import Baseline, change, deltas, gains, measures
 from explorer.figures.drawing import Drawing
 from explorer.figures.rows import Row
@@ -61,7 +61,7 @@ def delta_figure(history: History, index: int, baseline: Baseline) -> go.Figure:
         traces.append(
             {
                 "type": "scatter",
-                "x": [float(axis.positions[position]) for position, _ in found],
+                "x": [round(float(axis.positions[position]), 4) for position, _ in found],
                 "y": [gain for _, gain in found],
                 "mode": "lines+text",
                 "text": [f" {look.letter}" if at == last else "" for at in range(len(found))],
@@ -70,28 +70,15 @@ def delta_figure(history: History, index: int, baseline: Baseline) -> go.Figure:
                 "cliponaxis": False,
                 "line": {"color": look.colour, "dash": look.dash, "width": 1.2},
                 "opacity": 0.75,
-                "customdata": [
-                    [
-                        position,
-                        f"<b>{look.label}</b> {'' if gain is None else words.value(gain, '%')}<br>"
-                        f"epoch {history.event(position).epoch}, phase {history.event(position).phase}",
-                    ]
-                    for position, gain in found
-                ],
-                "hovertemplate": "%{customdata[1]}<extra></extra>",
+                "customdata": [[position, history.event(position).epoch] for position, _ in found],
+                "hovertemplate": f"<b>{look.label}</b> %{{y:+.3g}}%<br>epoch %{{customdata[1]}}<extra></extra>",
                 "name": look.label,
             }
         )
     values = [(found.index, found.value) for found in deltas(history, baseline)]
-    said = []
-    for (position, value), step in zip(values, change(history, values), strict=True):
-        event = history.event(position)
-        lines = [f"<b>Δm</b> {words.NOT_DEFINED if value is None else words.value(value, '%')}"]
-        lines.append(f"epoch {event.epoch}, phase {event.phase}")
-        if step is not None:
-            lines.append(f"{'+' if step > 0 else ''}{words.value(step, '%')} since before the last structural phase")
-        said.append("<br>".join(lines))
-    traces += two_parts(axis, index, values, said, {"color": theme.NEUTRAL, "width": 4}, "circle", "Δm")
+    texts = told(values, change(history, values), "%")
+    curve = Curve("Δm", "<b>Δm</b>", values, texts, {"color": theme.NEUTRAL, "width": 4})
+    traces += two_parts(history, axis, index, curve)
     note = f"relative to {baseline.name} at the same epoch"
     panel = Panel("<b>Δm</b><br>mean gain [%] ↑", traces, {"rangemode": "tozero"}, zero=True)
     return panels_figure(history, axis, index, [panel], _ROW, words.run_title(history.header), note)

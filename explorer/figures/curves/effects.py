@@ -5,6 +5,7 @@ nothing fused show what that training does alone.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -12,8 +13,8 @@ import plotly.graph_objects as go
 from core.delta import relative_gain
 from core.structure import Group
 from explorer import theme, words
-from explorer.figures.axis import run_axis
-from explorer.figures.curves.panels import Panel, panels_figure
+from explorer.figures.axis import Span, run_axis
+from explorer.figures.curves.panels import Panel, panels_figure, said
 from explorer.figures.curves.series import Measure, Point, measures, points
 from explorer.figures.drawing import Drawing
 from explorer.figures.rows import Row
@@ -65,7 +66,7 @@ def effects(history: History, task: int) -> list[Effect]:
 def effect_rows(history: History, only: Group = ()) -> list[Row]:
     """Every task around every structural-learning phase, as a table."""
     rows: list[Row] = []
-    fused = {phase.number: fused_in(history, phase) for phase in history.phases}
+    fused = fusions(history)
     for task in _tasks(history, only):
         measure = measures(history.header, task, "metric")[0]
         for effect in effects(history, task):
@@ -104,73 +105,85 @@ def effects_drawing(history: History, index: int, only: Group = ()) -> Drawing:
 def effects_figure(history: History, index: int, only: Group = ()) -> go.Figure:
     """A panel a task with two bars in each structural-learning phase; those after the event at `index` are pale."""
     axis = run_axis(history)
-    looks = theme.looks(history.header)
-    fused = {phase.number: fused_in(history, phase) for phase in history.phases}
+    fused = fusions(history)
     spans = {span.number: span for span in axis.spans}
     panels = []
-    tasks = _tasks(history, only)
-    for task in tasks:
-        look = looks[task]
+    for task in _tasks(history, only):
         measure = measures(history.header, task, "metric")[0]
         found = effects(history, task)
-        traces: list[Properties] = []
-        for side, word in enumerate(("first", "second")):
-            kept = [effect for effect in found if effect.changes[side] is not None]
-            wide = [spans[effect.phase.number].end - spans[effect.phase.number].start for effect in kept]
-            full = theme.see_through(look.colour, 0.9 if side == 0 else 0.4)
-            places = [point[0] for effect in kept if (point := effect.after[side])]
-            traces.append(
-                {
-                    "type": "bar",
-                    "x": [
-                        spans[effect.phase.number].start + _PLACES[side] * width
-                        for effect, width in zip(kept, wide, strict=True)
-                    ],
-                    "y": [effect.changes[side] for effect in kept],
-                    "width": [_WIDTH * width for width in wide],
-                    "marker": {
-                        "color": [full if fused[effect.phase.number] else "rgba(0,0,0,0)" for effect in kept],
-                        "line": {"color": look.colour, "width": 1.4},
-                        "opacity": [1.0 if place <= index else 0.35 for place in places],
-                        "pattern": {"shape": "/" if side else "", "fgcolor": look.colour, "size": 5, "solidity": 0.3},
-                    },
-                    "customdata": [
-                        [place, _said(look.label, measure, effect, side, fused[effect.phase.number])]
-                        for effect, place in zip(kept, places, strict=True)
-                    ],
-                    "hovertemplate": "%{customdata[1]}<extra></extra>",
-                    "name": f"{look.label}, {word} after",
-                }
+        traces = [
+            _bars(history, index, kept, side, spans, fused)
+            for side in (0, 1)
+            for did_fuse in (True, False)
+            if (
+                kept := [
+                    one for one in found if one.changes[side] is not None and did_fuse is bool(fused[one.phase.number])
+                ]
             )
-        panels.append(Panel(f"<b>{look.label}</b><br>{measure.metric.label} [%] ↑", traces, {"nticks": 4}, zero=True))
+        ]
+        title = f"<b>{history.header.tasks[task].label}</b><br>{measure.metric.label} [%] ↑"
+        panels.append(Panel(title, traces, {"nticks": 4}, zero=True))
     row = _ROW if len(panels) <= _FEW_ROWS else _LOW_ROW
     figure = panels_figure(history, axis, index, panels, row, words.run_title(history.header))
     figure.layout.barmode = "overlay"
     return figure
 
 
-def fused_in(history: History, phase: Phase) -> str:
-    """Which groups fused at which stages in a phase, in words; "" if none did."""
-    decisions = [found.decision for found in history.measurements if phase.first <= found.index <= phase.last]
-    return "; ".join(
-        f"{words.stage_name(history.header, decision.stage)}: {words.task_names(history.header, group)}"
-        for decision in decisions
-        if decision
-        for group in decision.fused
-    )
+def _bars(
+    history: History,
+    index: int,
+    found: Sequence[Effect],
+    side: int,
+    spans: Mapping[int, Span],
+    fused: Mapping[int, str],
+) -> Properties:
+    """The bars of the first (`side` 0) or second (1) evaluation after phases that all fused something, or all nothing.
+
+    A click gives the position of the evaluation.
+    """
+    look = theme.looks(history.header)[found[0].task]
+    measure = measures(history.header, found[0].task, "metric")[0]
+    hollow = not fused[found[0].phase.number]
+    widths = [spans[one.phase.number].end - spans[one.phase.number].start for one in found]
+    starts = [spans[one.phase.number].start for one in found]
+    places = [point[0] for one in found if (point := one.after[side])]
+    word = ("first", "second")[side]
+    return {
+        "type": "bar",
+        "x": [round(start + _PLACES[side] * width, 4) for start, width in zip(starts, widths, strict=True)],
+        "y": [one.changes[side] for one in found],
+        "width": [round(_WIDTH * width, 4) for width in widths],
+        "marker": {
+            "color": "rgba(0,0,0,0)" if hollow else theme.see_through(look.colour, 0.4 if side else 0.9),
+            "line": {"color": look.colour, "width": 1.4},
+            "opacity": [1.0 if place <= index else 0.35 for place in places],
+            "pattern": {"shape": "/" if side else "", "fgcolor": look.colour, "size": 5, "solidity": 0.3},
+        },
+        "customdata": [
+            [place, one.phase.number, _said(measure, one, side), fused[one.phase.number].replace("; ", "<br>")]
+            for one, place in zip(found, places, strict=True)
+        ],
+        "hovertemplate": f"<b>{look.label}</b> · {measure.title}<br>%{{customdata[2]}} (%{{y:+.3g}}%)<br>"
+        f"{word} evaluation after phase %{{customdata[1]}}<br>"
+        f"{'nothing fused' if hollow else '%{customdata[3]}'}<extra></extra>",
+        "name": f"{look.label}, {word} after" + (", nothing fused" if hollow else ""),
+    }
 
 
-def _said(label: str, measure: Measure, effect: Effect, side: int, fused: str) -> str:
-    point, change, unit = effect.after[side], effect.changes[side], measure.metric.unit
-    assert effect.before is not None
-    assert point is not None
-    assert change is not None
-    values = f"{words.value(effect.before[1], unit)} → {words.value(point[1], unit)}"
-    return (
-        f"<b>{label}</b> · {measure.title}<br>{values} ({'+' if change > 0 else ''}{words.value(change, '%')})<br>"
-        f"{('first', 'second')[side]} evaluation after phase {effect.phase.number}<br>"
-        f"{fused.replace('; ', '<br>') or 'nothing fused'}"
-    )
+def fusions(history: History) -> dict[int, str]:
+    """Which groups fused at which stages, in words, for the number of every phase; "" where none did."""
+    said_of: dict[int, list[str]] = {phase.number: [] for phase in history.phases}
+    for found in history.measurements:
+        if found.decision:
+            stage = words.stage_name(history.header, found.decision.stage)
+            groups = [words.task_names(history.header, group) for group in found.decision.fused]
+            said_of.setdefault(found.decision.phase, []).extend(f"{stage}: {group}" for group in groups)
+    return {number: "; ".join(texts) for number, texts in said_of.items()}
+
+
+def _said(measure: Measure, effect: Effect, side: int) -> str:
+    point, unit = effect.after[side], measure.metric.unit
+    return f"{said(effect.before[1] if effect.before else None, unit)} → {said(point[1] if point else None, unit)}"
 
 
 def _tasks(history: History, only: Group) -> list[int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import plotly.graph_objects as go
 
-from explorer import theme
+from explorer import theme, words
 from explorer.figures.axis import RunAxis, epoch_axis
 from explorer.figures.curves.series import Gap
 from explorer.moments import History
@@ -87,32 +87,68 @@ def panels_figure(
     return theme.figure(traces, layout, height, caption, shapes)
 
 
-def two_parts(
-    axis: RunAxis, index: int, found: Sequence[Gap], said: Sequence[str], look: Properties, symbol: str, name: str
-) -> list[Properties]:
+@dataclass(frozen=True)
+class Curve:
+    """A curve of a panel: its values, how its line and marks look, and what its hover text says.
+
+    `head` opens the hover text; `told` is the value in words and how it changed since before the last
+    structural-learning phase, for each point.
+    """
+
+    name: str
+    head: str
+    values: Sequence[Gap]
+    told: Sequence[tuple[str, str]]
+    line: Properties
+    symbol: str = "circle"
+
+
+def two_parts(history: History, axis: RunAxis, index: int, curve: Curve) -> list[Properties]:
     """A curve in two traces: up to the event at `index` strong, and from there on pale.
 
-    `look` is its line; `said` the hover text of each point. A click gives the position of the point's event.
+    A click gives the position of the point's event.
     """
+    found = curve.values
     reached = max((position for position, _ in found if position <= index), default=-1)
-    marker = {"symbol": symbol, "size": 6 if len(found) <= _MANY else 3, "color": look["color"]}
-    curves: list[Properties] = []
+    marker = {"symbol": curve.symbol, "size": 6 if len(found) <= _MANY else 3, "color": curve.line["color"]}
+    changes = any(change for _, change in curve.told)
+    template = f"{curve.head} %{{customdata[3]}}<br>epoch %{{customdata[1]}}, phase %{{customdata[2]}}"
+    if changes:
+        template += "<br>since before the last structural phase: %{customdata[4]}"
+    traces: list[Properties] = []
     for part, opacity, kept in (
         ("later", 0.35, [at for at, (position, _) in enumerate(found) if position >= reached]),
         ("so far", 1.0, [at for at, (position, _) in enumerate(found) if position <= reached]),
     ):
-        curves.append(
+        events = [history.event(found[at][0]) for at in kept]
+        traces.append(
             {
                 "type": "scatter",
-                "x": [float(axis.positions[found[at][0]]) for at in kept],
+                "x": [round(float(axis.positions[found[at][0]]), 4) for at in kept],
                 "y": [found[at][1] for at in kept],
                 "mode": "lines+markers",
-                "line": look,
+                "line": curve.line,
                 "marker": marker,
                 "opacity": opacity,
-                "customdata": [[found[at][0], said[at]] for at in kept],
-                "hovertemplate": "%{customdata[1]}<extra></extra>",
-                "name": f"{name}, {part}",
+                "customdata": [
+                    [found[at][0], event.epoch, event.phase, *curve.told[at][: 2 if changes else 1]]
+                    for at, event in zip(kept, events, strict=True)
+                ],
+                "hovertemplate": f"{template}<extra></extra>",
+                "name": f"{curve.name}, {part}",
             }
         )
-    return curves
+    return traces
+
+
+def told(found: Sequence[Gap], changes: Sequence[float | None], unit: str) -> list[tuple[str, str]]:
+    """Values and changes in words, with their unit; "" where there is no change to tell."""
+    return [
+        (said(value, unit), "" if step is None else f"{'+' if step > 0 else ''}{words.value(step, unit)}")
+        for (_, value), step in zip(found, changes, strict=True)
+    ]
+
+
+def said(number: float | None, unit: str) -> str:
+    """A value with its unit, or that it is not defined."""
+    return words.NOT_DEFINED if number is None else words.value(number, unit)

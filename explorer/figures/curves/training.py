@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from explorer import theme, words
 from explorer.figures.axis import run_axis
-from explorer.figures.curves.panels import Panel, panels_figure, two_parts
+from explorer.figures.curves.panels import Curve, Panel, panels_figure, told, two_parts
 from explorer.figures.curves.series import Gap
 from explorer.figures.drawing import Drawing
 from explorer.figures.rows import Row
@@ -54,12 +54,8 @@ def training_figure(history: History, index: int) -> go.Figure:
         del curves[0]
     panels = []
     for (name, unit, suffix, found), dash in zip(curves, theme.DASHES, strict=False):
-        said = [
-            f"<b>{name}</b> {words.NOT_DEFINED if value is None else words.value(value, suffix)}<br>"
-            f"epoch {history.event(position).epoch}, phase {history.event(position).phase}"
-            for position, value in found
-        ]
         line: Properties = {"color": theme.NEUTRAL, "width": 2, "dash": dash}
-        parts = two_parts(axis, index, found, said, line, "circle", name)
+        curve = Curve(name, f"<b>{name}</b>", found, told(found, [None] * len(found), suffix), line)
+        parts = two_parts(history, axis, index, curve)
         panels.append(Panel(f"<b>{name}</b><br>{unit}", parts, {"rangemode": "tozero", "nticks": 4}))
     return panels_figure(history, axis, index, panels, _ROW, words.run_title(history.header))
