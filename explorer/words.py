@@ -71,17 +71,6 @@ READING = (
 )
 """How to read the sharing graph."""
 
-SHOW_HELP = (
-    "**Key metric**: the first metric of each task. **Second**: its next metric, or the key metric where it has no "
-    "other. **Loss**: mean training loss of each epoch. **All**: every metric and the loss, a curve each."
-)
-EFFECTS = (
-    "How the key metric of each task changed from the last evaluation before a structural phase to the first and, "
-    "hatched, the second after it; up is better. Hollow bars: nothing fused. This is not a causal effect: the tasks "
-    "also trained between the two evaluations, and phases in which nothing fused show what that alone does."
-)
-"""How to read the changes around structural phases."""
-
 GLOSSARY = {
     "stage": "A layer of the backbone that tasks can share as a whole, with its own neurons.",
     "task node": "The first stage that a task does not share yet.",

@@ -6,6 +6,7 @@
     grid.py        grid_figure: all measurements of a run, stages × phases
     metrics.py     metrics_figure: every task over the epochs
     curves/        its parts, and delta_figure, effects_figure, training_figure on the same axis
+    predictions/   predictions_figure, film_figure, classes_figure: sample images and what the network says
     tables.py      the same facts as rows of tables (facts.py: in words)
     rows.py        a row of a table, and CSV
     axis.py        the axis of a run that timeline and metrics share

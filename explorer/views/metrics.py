@@ -15,6 +15,15 @@ from explorer.figures.tables import curve_rows, metric_rows
 from explorer.library import Entry
 from explorer.player import Scene, choose_baseline, choose_tasks, cursor_page, offer_file, pick, show_drawing
 
+SHOW_HELP = (
+    "**Key metric**: the first metric of each task. **Second**: its next metric, or the key metric where it has no "
+    "other. **Loss**: mean training loss of each epoch. **All**: every metric and the loss, a curve each."
+)
+EFFECTS = (
+    "How the key metric of each task changed from the last evaluation before a structural phase to the first and, "
+    "hatched, the second after it; up is better. Hollow bars: nothing fused. This is not a causal effect: the tasks "
+    "also trained between the two evaluations, and phases in which nothing fused show what that alone does."
+)
 SHOWN: dict[Show, str] = {"metric": "Key metric", "second": "Second", "loss": "Loss", "all": "All"}
 _NUMBERS = ("First", "At the cursor", "Best", "Last", "Before", "First after", "Second after")
 _PERCENT = ("Gain over the baseline [%]", "Change [%]", "Change to second [%]")
@@ -30,7 +39,7 @@ def _controls(scene: Scene, entries: Sequence[Entry]) -> Baseline | None:
             list(SHOWN),
             format_func=lambda show: SHOWN[show],
             required=True,
-            help=words.SHOW_HELP,
+            help=SHOW_HELP,
             key=state.held(state.SHOW, scene.view.show),
             on_change=lambda: state.change(show=st.session_state[state.SHOW]),
         )
@@ -61,7 +70,7 @@ def _around_phases(scene: Scene) -> None:
     if not any(phase.role == "structural-learning" for phase in scene.history.phases):
         st.info("This run has no structural-learning phase so far, so there is nothing to compare around one.")
         return
-    st.caption(words.EFFECTS)
+    st.caption(EFFECTS)
     only = scene.view.tasks
     show_drawing(effects_drawing(scene.history, scene.snapshot.index, only), scene.file("effects"), pick)
     with st.expander("The same as a table"):

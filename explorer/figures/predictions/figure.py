@@ -1,0 +1,142 @@
+"""All tasks of one sample image in one figure: input, truth, prediction and error beside each other."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from core.runs import RunHeader
+from explorer import theme, words
+from explorer.figures.drawing import Drawing
+from explorer.figures.predictions import paint
+from explorer.figures.predictions.panels import COLUMNS, Bars, Key, Ramp, TaskPanel
+from explorer.figures.rows import Row
+from explorer.theme import Properties
+
+ALT = "For every task a row of pictures of one sample image: input, truth, prediction and where the prediction errs."
+_ROW, _TOP, _BOTTOM = 236, 26, 34  # pixels of a row; of its title above and its legend below the pictures
+_HEAD = 30
+_ENTRIES = 9  # of a legend that fit into one line
+
+
+def predictions_drawing(header: RunHeader, panels: Sequence[TaskPanel], where: str) -> Drawing:
+    """All tasks of one image, ready to be shown and exported; `where` says which image and which moment."""
+
+    def rows() -> list[Row]:
+        return [
+            {
+                "task": header.tasks[panel.task].name,
+                "kind": header.tasks[panel.task].kind,
+                "value": panel.value,
+                "what": panel.number,
+            }
+            for panel in panels
+        ]
+
+    return Drawing(
+        key="predictions",
+        title="Predictions",
+        figure=predictions_figure(header, panels, where),
+        alt=ALT,
+        caption=f"Input, truth, prediction and error of every task, {where}, {words.run_title(header)}. Numbers are of "
+        "this image alone.",
+        rows=rows,
+    )
+
+
+def predictions_figure(header: RunHeader, panels: Sequence[TaskPanel], where: str) -> go.Figure:
+    """A row a task of `panels`, columns as in `COLUMNS`; probabilities of a task at image level are bars."""
+    height = _ROW * max(len(panels), 1) + _HEAD + 58
+    inner = height - _HEAD - 58
+    images: list[Properties] = []
+    notes: list[Properties] = [
+        note_at(column, (position + 0.5) / 4, 1 + 12 / inner, "center", "middle")
+        for position, column in enumerate(COLUMNS)
+    ]
+    traces: list[Properties] = []
+    layout: Properties = {"xaxis": {"visible": False}, "yaxis": {"visible": False}}
+    for row, panel in enumerate(panels):
+        top = 1 - row * _ROW / inner
+        look = theme.looks(header)[panel.task]
+        head = f'<b><span style="color:{look.colour}">{look.letter}</span> {look.label}</b>'
+        notes.append(note_at(f"{head}  {panel.number}", 0.0, top - 4 / inner, "left", "top"))
+        high, low = top - _TOP / inner, top - (_ROW - _BOTTOM) / inner
+        for picture in panel.pictures:
+            place = COLUMNS.index(picture.column)
+            images.append(image_at(picture.uri, place / 4 + 0.008, high, 0.234, high - low))
+        if panel.bars:
+            axis = str(2 + sum(trace["type"] == "bar" for trace in traces))
+            traces.append(_bars(panel.bars, look.colour) | {"xaxis": f"x{axis}", "yaxis": f"y{axis}"})
+            layout[f"xaxis{axis}"] = theme.axis("class", domain=[0.3, 0.99], anchor=f"y{axis}", showgrid=False)
+            layout[f"yaxis{axis}"] = theme.axis(
+                "probability", domain=[low, high], anchor=f"x{axis}", range=[0, 1], nticks=3
+            )
+        notes.append(note_at(_legend(panel.keys, panel.ramps), 0.0, low - 2 / inner, "left", "top"))
+        for position, ramp in enumerate(panel.ramps):
+            x = 0.505 if len(panel.ramps) > 1 and position == 0 else 0.755
+            images.append(image_at(_strip(ramp), x, low - 5 / inner, 0.09, 8 / inner, "stretch"))
+            notes.append(note_at(f"{ramp.low} – {ramp.high}", x + 0.095, low - 1 / inner, "left", "top"))
+    layout |= {
+        "images": images,
+        "annotations": [note for note in notes if note["text"]],
+        "margin": {"l": 8, "r": 8, "t": _HEAD, "b": 58},
+        "showlegend": False,
+    }
+    return theme.figure(traces, layout, height, f"{words.run_title(header)} · {where}")
+
+
+def image_at(uri: str, x: float, y: float, width: float, height: float, sizing: str = "contain") -> Properties:
+    return {
+        "source": uri,
+        "xref": "paper",
+        "yref": "paper",
+        "x": x,
+        "y": y,
+        "sizex": width,
+        "sizey": height,
+        "sizing": sizing,
+        "xanchor": "left",
+        "yanchor": "top",
+        "layer": "above",
+    }
+
+
+def note_at(text: str, x: float, y: float, anchor: str, vertical: str) -> Properties:
+    return {
+        "text": text,
+        "xref": "paper",
+        "yref": "paper",
+        "x": x,
+        "y": y,
+        "xanchor": anchor,
+        "yanchor": vertical,
+        "align": "left",
+        "showarrow": False,
+        "font": {"size": theme.SMALL_TEXT},
+    }
+
+
+def _strip(ramp: Ramp) -> str:
+    return paint.png(np.ascontiguousarray(paint.ramp(ramp.scale)[None]))
+
+
+def _legend(keys: Sequence[Key], ramps: Sequence[Ramp]) -> str:
+    entries = [f'<span style="color:{key.colour}">{"▨" if key.hatched else "■"}</span> {key.label}' for key in keys]
+    lines = [entries[start : start + _ENTRIES] for start in range(0, len(entries), _ENTRIES)]
+    scales = " and ".join(ramp.title for ramp in ramps)
+    return "<br>".join("  ".join(line) for line in lines) or (f"{scales}:" if scales else "")
+
+
+def _bars(bars: Bars, colour: str) -> Properties:
+    truth = [label == bars.truth for label in range(len(bars.values))]
+    return {
+        "type": "bar",
+        "x": [f"{label} ✓" if true else label for label, true in zip(bars.labels, truth, strict=True)],
+        "y": list(bars.values),
+        "marker": {
+            "color": [colour if true else theme.see_through(colour, 0.35) for true in truth],
+            "line": {"color": colour, "width": [2.5 if true else 0 for true in truth]},
+        },
+        "hovertemplate": "class %{x}: %{y:.3f}<extra></extra>",
+        "name": "probability",
+    }
