@@ -74,13 +74,11 @@ def _read(path: Path, image: int) -> Arrays:
     name = f"{path.parent.name}/{path.name}"
     found: dict[str, Array] = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise SamplesError(f"{name} is not an npz file.")
-            with zipfile.ZipFile(path) as whole:
-                size = sum(part.file_size for part in whole.infolist())
-            if size > _LARGEST_FILE:
+        with path.open("rb") as raw, zipfile.ZipFile(raw) as whole:
+            if sum(part.file_size for part in whole.infolist()) > _LARGEST_FILE:
                 raise SamplesError(f"{name} is larger than {_LARGEST_FILE // 2**20} MiB when unpacked.")
+            raw.seek(0)
+            file = np.load(raw, allow_pickle=False)
             for array in file.files:
                 values = file[array]
                 if values.dtype.kind not in "biuf" or values.ndim == 0:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from core.structure import Node
+from core.structure import Group, Node
 from explorer import theme, words
 from explorer.figures.curves.series import Baseline, Show, gains, measures, points
 from explorer.figures.facts import node_reason
@@ -106,13 +106,17 @@ def candidate_rows(history: History, measurement: Measurement) -> list[Row]:
     ]
 
 
-def metric_rows(history: History, index: int, show: Show, baseline: Baseline | None = None) -> list[Row]:
+def metric_rows(
+    history: History, index: int, show: Show, baseline: Baseline | None = None, only: Group = ()
+) -> list[Row]:
     """For each measure: at the first evaluation, at the cursor, best, and last; with a baseline also the gain over it.
 
     The gain is that of the value at the cursor, in percent, positive where the run is ahead.
     """
     rows: list[Row] = []
     for task in history.order():
+        if only and task not in only:
+            continue
         for measure in measures(history.header, task, show):
             found = points(history, measure)
             values = [value for _, value in found]

@@ -85,7 +85,7 @@ def _draw(entries: Sequence[Entry], scene: Scene) -> None:
         return
     drawing = metrics_drawing(history, index, view.show, view.tasks, view.smooth, baseline)
     show_drawing(drawing, scene.file("metrics"), pick)
-    st.dataframe(metric_rows(history, index, view.show, baseline), hide_index=True, column_config=COLUMNS)
+    st.dataframe(metric_rows(history, index, view.show, baseline, view.tasks), hide_index=True, column_config=COLUMNS)
     offer_file("All metrics and losses (CSV)", lambda: csv_text(curve_rows(history)), f"{scene.file('metrics')}.csv")
     if baseline:
         _against(scene, baseline)

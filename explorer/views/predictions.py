@@ -21,6 +21,10 @@ FILM = (
     "What the network says after every phase; hatched: after a structural phase. The one at the cursor is framed, pale "
     "ones come later. Click one to go there; pick another task above."
 )
+CLASSES = (
+    "Probability of every class after every phase, to the right; the framed one is the truth. The filled triangle is "
+    "the phase at the cursor. Click a triangle to go there; pick another task above."
+)
 NO_SAMPLES = (
     "This run keeps no sample images so far. Runs that are trained here save some at the end of every phase when "
     "`training.samples` is 1 or more (on the command line `--set training.samples=4`). A training loop of your own "
@@ -87,11 +91,12 @@ def _over_the_phases(scene: Scene, image: int) -> None:
     if not shown.frames:
         st.info("No predictions of this task are saved so far. Runs save them at the end of every phase.")
         return
-    st.caption(FILM)
     if history.header.tasks[task].kind == "class":
+        st.caption(CLASSES)
         drawing = classes_drawing(history, index, shown.frames, task, shown.where)
         show_drawing(drawing, scene.file(f"classes-{image}"), pick)
     else:
+        st.caption(FILM)
         drawing = film_drawing(history, index, shown.frames, task, shown.where)
         show_frames(history, shown.frames, index, drawing.alt, pick)
         offer_drawing(drawing, scene.file(f"film-{image}"))

@@ -15,7 +15,7 @@ from explorer.theme import Properties
 
 ALT = "For every task a row of pictures of one sample image: input, truth, prediction and where the prediction errs."
 _ROW, _TOP, _BOTTOM = 236, 26, 34  # pixels of a row; of its title above and its legend below the pictures
-_HEAD = 30
+_HEAD, _INSET = 30, 0.008
 _ENTRIES = 9  # of a legend that fit into one line
 
 
@@ -50,7 +50,7 @@ def predictions_figure(header: RunHeader, panels: Sequence[TaskPanel], where: st
     inner = height - _HEAD - 58
     images: list[Properties] = []
     notes: list[Properties] = [
-        note_at(column, (position + 0.5) / 4, 1 + 12 / inner, "center", "middle")
+        note_at(f"<b>{column}</b>", position / 4 + _INSET, 1 + 12 / inner, "left", "middle")
         for position, column in enumerate(COLUMNS)
     ]
     traces: list[Properties] = []
@@ -63,19 +63,21 @@ def predictions_figure(header: RunHeader, panels: Sequence[TaskPanel], where: st
         high, low = top - _TOP / inner, top - (_ROW - _BOTTOM) / inner
         for picture in panel.pictures:
             place = COLUMNS.index(picture.column)
-            images.append(image_at(picture.uri, place / 4 + 0.008, high, 0.234, high - low))
+            images.append(image_at(picture.uri, place / 4 + _INSET, high, 0.234, high - low))
         if panel.bars:
             axis = str(2 + sum(trace["type"] == "bar" for trace in traces))
             traces.append(_bars(panel.bars, look.colour) | {"xaxis": f"x{axis}", "yaxis": f"y{axis}"})
-            layout[f"xaxis{axis}"] = theme.axis("class", domain=[0.3, 0.99], anchor=f"y{axis}", showgrid=False)
+            layout[f"xaxis{axis}"] = theme.axis(
+                "class", type="category", domain=[0.3, 0.99], anchor=f"y{axis}", showgrid=False
+            )
             layout[f"yaxis{axis}"] = theme.axis(
                 "probability", domain=[low, high], anchor=f"x{axis}", range=[0, 1], nticks=3
             )
-        notes.append(note_at(_legend(panel.keys, panel.ramps), 0.0, low - 2 / inner, "left", "top"))
-        for position, ramp in enumerate(panel.ramps):
-            x = 0.505 if len(panel.ramps) > 1 and position == 0 else 0.755
-            images.append(image_at(_strip(ramp), x, low - 5 / inner, 0.09, 8 / inner, "stretch"))
-            notes.append(note_at(f"{ramp.low} – {ramp.high}", x + 0.095, low - 1 / inner, "left", "top"))
+        notes.append(note_at(_legend(panel.keys), 0.0, low - 2 / inner, "left", "top"))
+        for ramp in panel.ramps:
+            x = COLUMNS.index(ramp.column) / 4 + _INSET
+            images.append(image_at(_strip(ramp), x, low - 5 / inner, 0.07, 8 / inner, "stretch"))
+            notes.append(note_at(f"{ramp.low} – {ramp.high}", x + 0.072, low - 1 / inner, "left", "top"))
     layout |= {
         "images": images,
         "annotations": [note for note in notes if note["text"]],
@@ -120,11 +122,10 @@ def _strip(ramp: Ramp) -> str:
     return paint.png(np.ascontiguousarray(paint.ramp(ramp.scale)[None]))
 
 
-def _legend(keys: Sequence[Key], ramps: Sequence[Ramp]) -> str:
+def _legend(keys: Sequence[Key]) -> str:
     entries = [f'<span style="color:{key.colour}">{"▨" if key.hatched else "■"}</span> {key.label}' for key in keys]
     lines = [entries[start : start + _ENTRIES] for start in range(0, len(entries), _ENTRIES)]
-    scales = " and ".join(ramp.title for ramp in ramps)
-    return "<br>".join("  ".join(line) for line in lines) or (f"{scales}:" if scales else "")
+    return "<br>".join("  ".join(line) for line in lines)
 
 
 def _bars(bars: Bars, colour: str) -> Properties:
@@ -134,8 +135,10 @@ def _bars(bars: Bars, colour: str) -> Properties:
         "x": [f"{label} ✓" if true else label for label, true in zip(bars.labels, truth, strict=True)],
         "y": list(bars.values),
         "marker": {
-            "color": [colour if true else theme.see_through(colour, 0.35) for true in truth],
-            "line": {"color": colour, "width": [2.5 if true else 0 for true in truth]},
+            "color": [
+                colour if label == bars.likely else theme.see_through(colour, 0.4) for label in range(len(truth))
+            ],
+            "line": {"color": theme.NEUTRAL, "width": [2.5 if true else 0 for true in truth]},
         },
         "hovertemplate": "class %{x}: %{y:.3f}<extra></extra>",
         "name": "probability",

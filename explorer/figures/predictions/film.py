@@ -16,7 +16,7 @@ from explorer.theme import Properties
 
 FILM_ALT = "The prediction of one task on one sample image after every phase of the run, in order."
 CLASSES_ALT = "Probability of every class after every phase, as a matrix with the right class framed."
-_PER_LINE, _LINE = 8, 160
+_PER_LINE, _LINE, _TEXT = 8, 176, 58  # frames in a line, its pixels, and those of the text below the pictures
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,13 @@ def film_figure(history: History, index: int, frames: Sequence[Frame]) -> go.Fig
         line, column = divmod(position, _PER_LINE)
         x, y = column / _PER_LINE, 1 - line / lines
         images += [
-            image_at(picture.uri, x + 0.004, y, 1 / _PER_LINE - 0.008, (_LINE - 44) / _LINE / lines)
+            image_at(picture.uri, x + 0.004, y, 1 / _PER_LINE - 0.008, (_LINE - _TEXT) / _LINE / lines)
             for picture in frame.panel.pictures
         ]
-        text = f"{'<b>' if frame is now else ''}{frame_title(history, frame)}{'</b>' if frame is now else ''}"
-        below = y - (_LINE - 42) / _LINE / lines
-        notes.append(note_at(f"{text}<br>{short(history.header, frame)}", x + 0.5 / _PER_LINE, below, "center", "top"))
+        title = frame_title(history, frame).replace(" · ", "<br>")
+        text = f"<b>{title}</b>" if frame is now else title
+        below = y - (_LINE - _TEXT + 2) / _LINE / lines
+        notes.append(note_at(f"{text}<br>{short(history.header, frame)}", x + 0.004, below, "left", "top"))
         if frame is now:
             edge = {"xref": "paper", "yref": "paper", "x0": x, "x1": x + 1 / _PER_LINE, "y0": y - 0.98 / lines, "y1": y}
             shapes.append({"type": "rect", **edge, "line": {"color": theme.ACCENT, "width": 2}, "name": "current"})
@@ -90,7 +91,12 @@ def classes_figure(history: History, index: int, frames: Sequence[Frame], task: 
         "xgap": 1,
         "ygap": 1,
         "hovertemplate": "class %{y}: %{z:.3f}<extra></extra>",
-        "colorbar": {"title": {"text": "probability", "side": "right"}, "thickness": 10, "outlinewidth": 0},
+        "colorbar": {
+            "title": {"text": "probability", "side": "right", "font": {"size": theme.SMALL_TEXT}},
+            "tickfont": {"size": theme.SMALL_TEXT},
+            "thickness": 10,
+            "outlinewidth": 0,
+        },
         "name": "probability",
     }
     marks: Properties = {

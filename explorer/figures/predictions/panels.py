@@ -13,7 +13,6 @@ from explorer.figures.predictions.scores import Array
 
 COLUMNS = ("Input", "Truth", "Prediction", "Error")
 """What stands beside each other, for every task."""
-_HIGHEST_SQUARE = 0.05  # squared errors of a reconstruction seldom lie above; 1 is black for white
 _SIDE = 256
 
 
@@ -56,9 +55,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Ramp:
-    """A colour scale: what it shows, its colours from low to high, and its ends in words."""
+    """A colour scale: what it shows, in which column, its colours from low to high, and its ends in words."""
 
     title: str
+    column: str
     scale: str
     low: str
     high: str
@@ -237,7 +237,7 @@ def _depth(header: RunHeader, task: int, truth: Array | None, prediction: Array 
         None if depth is None else paint.mapped(np.where(depth > 0, depth, np.nan), low, high, theme.DEPTH_SCALE)
         for depth in (true, said)
     )
-    ramps = (Ramp("depth", theme.DEPTH_SCALE, words.value(low, "m"), words.value(high, "m")),)
+    ramps = (Ramp("depth", "Prediction", theme.DEPTH_SCALE, words.value(low, "m"), words.value(high, "m")),)
     if true is None or said is None:
         return _Found(first, second, ramps=ramps)
     error = scores.depth_error(true, said)
@@ -249,7 +249,7 @@ def _depth(header: RunHeader, task: int, truth: Array | None, prediction: Array 
         paint.mapped(error, 0, most, theme.ERROR_SCALE),
         value=value,
         number=f"RMSE of this image {_said(value, 'm')}",
-        ramps=(*ramps, Ramp("error", theme.ERROR_SCALE, "0 m", f"{words.value(most, 'm')} or more")),
+        ramps=(*ramps, Ramp("error", "Error", theme.ERROR_SCALE, "0 m", f"{words.value(most, 'm')} or more")),
     )
 
 
@@ -258,7 +258,7 @@ def _edges(header: RunHeader, task: int, truth: Array | None, prediction: Array 
         None if array is None else paint.mapped(array.astype(np.float64), 0, 255, "Greys_r")
         for array in (truth, prediction)
     )
-    ramps = (Ramp("probability", "Greys_r", "0", "1"),)
+    ramps = (Ramp("probability", "Prediction", "Greys_r", "0", "1"),)
     if truth is None or prediction is None:
         return _Found(true, said, ramps=ramps)
     value, threshold = scores.edge_score(truth, prediction)
@@ -300,7 +300,7 @@ def _normals(
         value=value,
         number=f"mean angle of this image {_said(value, '°')}",
         keys=keys,
-        ramps=(Ramp("angle", theme.ERROR_SCALE, "0°", "90° or more"),),
+        ramps=(Ramp("angle", "Error", theme.ERROR_SCALE, "0°", "90° or more"),),
     )
 
 
@@ -312,13 +312,15 @@ def _reconstruction(
         return _Found(true, said)
     error = scores.squared_error(truth, prediction)
     value = scores.mean(error)
+    # the brightest error is that of an image that is the mean everywhere; an image that is the same everywhere has none
+    most = float(np.var(truth.astype(np.float64) / 255, axis=(0, 1)).mean()) or 1.0
     return _Found(
         true,
         said,
-        paint.mapped(error, 0, _HIGHEST_SQUARE, theme.ERROR_SCALE),
+        paint.mapped(error, 0, most, theme.ERROR_SCALE),
         value=value,
         number=f"MSE of this image {_said(value)}",
-        ramps=(Ramp("squared error", theme.ERROR_SCALE, "0", f"{_HIGHEST_SQUARE:g} or more"),),
+        ramps=(Ramp("squared error", "Error", theme.ERROR_SCALE, "0", f"{words.value(most)} or more"),),
     )
 
 
