@@ -159,7 +159,7 @@ def _traces(
         return curves
     measured: Properties = {
         "type": "scatter",
-        "x": [round(float(axis.positions[position]), 4) for position, _ in found],
+        "x": axis.positions[[position for position, _ in found]],
         "y": [value for _, value in found],
         "mode": "lines",
         "line": {"color": look.colour, "width": 1},

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from explorer import theme, words
 from explorer.figures.axis import run_axis
-from explorer.figures.curves.panels import Curve, Panel, panels_figure, told, two_parts
+from explorer.figures.curves.panels import Curve, Panel, cells, panels_figure, told, two_parts
 from explorer.figures.curves.series import Baseline, change, deltas, gains, measures
 from explorer.figures.drawing import Drawing
 from explorer.figures.rows import Row
@@ -61,7 +61,7 @@ def delta_figure(history: History, index: int, baseline: Baseline) -> go.Figure:
         traces.append(
             {
                 "type": "scatter",
-                "x": [round(float(axis.positions[position]), 4) for position, _ in found],
+                "x": axis.positions[[position for position, _ in found]],
                 "y": [gain for _, gain in found],
                 "mode": "lines+text",
                 "text": [f" {look.letter}" if at == last else "" for at in range(len(found))],
@@ -70,7 +70,7 @@ def delta_figure(history: History, index: int, baseline: Baseline) -> go.Figure:
                 "cliponaxis": False,
                 "line": {"color": look.colour, "dash": look.dash, "width": 1.2},
                 "opacity": 0.75,
-                "customdata": [[position, history.event(position).epoch] for position, _ in found],
+                "customdata": cells([position, history.event(position).epoch] for position, _ in found),
                 "hovertemplate": f"<b>{look.label}</b> %{{y:+.3g}}%<br>epoch %{{customdata[1]}}<extra></extra>",
                 "name": look.label,
             }

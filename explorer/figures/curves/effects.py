@@ -8,13 +8,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import plotly.graph_objects as go
 
 from core.delta import relative_gain
 from core.structure import Group
 from explorer import theme, words
 from explorer.figures.axis import Span, run_axis
-from explorer.figures.curves.panels import Panel, panels_figure, said
+from explorer.figures.curves.panels import Panel, cells, panels_figure, said
 from explorer.figures.curves.series import Measure, Point, measures, points
 from explorer.figures.drawing import Drawing
 from explorer.figures.rows import Row
@@ -144,25 +145,25 @@ def _bars(
     look = theme.looks(history.header)[found[0].task]
     measure = measures(history.header, found[0].task, "metric")[0]
     hollow = not fused[found[0].phase.number]
-    widths = [spans[one.phase.number].end - spans[one.phase.number].start for one in found]
-    starts = [spans[one.phase.number].start for one in found]
+    starts = np.array([spans[one.phase.number].start for one in found])
+    widths = np.array([spans[one.phase.number].end for one in found]) - starts
     places = [point[0] for one in found if (point := one.after[side])]
     word = ("first", "second")[side]
     return {
         "type": "bar",
-        "x": [round(start + _PLACES[side] * width, 4) for start, width in zip(starts, widths, strict=True)],
+        "x": starts + _PLACES[side] * widths,
         "y": [one.changes[side] for one in found],
-        "width": [round(_WIDTH * width, 4) for width in widths],
+        "width": _WIDTH * widths,
         "marker": {
             "color": "rgba(0,0,0,0)" if hollow else theme.see_through(look.colour, 0.4 if side else 0.9),
             "line": {"color": look.colour, "width": 1.4},
-            "opacity": [1.0 if place <= index else 0.35 for place in places],
+            "opacity": np.where(np.array(places) <= index, 1.0, 0.35),
             "pattern": {"shape": "/" if side else "", "fgcolor": look.colour, "size": 5, "solidity": 0.3},
         },
-        "customdata": [
+        "customdata": cells(
             [place, one.phase.number, _said(measure, one, side), fused[one.phase.number].replace("; ", "<br>")]
             for one, place in zip(found, places, strict=True)
-        ],
+        ),
         "hovertemplate": f"<b>{look.label}</b> · {measure.title}<br>%{{customdata[2]}} (%{{y:+.3g}}%)<br>"
         f"{word} evaluation after phase %{{customdata[1]}}<br>"
         f"{'nothing fused' if hollow else '%{customdata[3]}'}<extra></extra>",

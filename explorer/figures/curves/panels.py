@@ -1,9 +1,11 @@
 """Panels one under the other on the axis of a run: structural-learning phases are bands, the cursor is a line."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from explorer import theme, words
 from explorer.figures.axis import RunAxis, epoch_axis
@@ -124,21 +126,34 @@ def two_parts(history: History, axis: RunAxis, index: int, curve: Curve) -> list
         traces.append(
             {
                 "type": "scatter",
-                "x": [round(float(axis.positions[found[at][0]]), 4) for at in kept],
+                "x": axis.positions[[found[at][0] for at in kept]],
                 "y": [found[at][1] for at in kept],
                 "mode": "lines+markers",
                 "line": curve.line,
                 "marker": marker,
                 "opacity": opacity,
-                "customdata": [
+                "customdata": cells(
                     [found[at][0], event.epoch, event.phase, *curve.told[at][: 2 if changes else 1]]
                     for at, event in zip(kept, events, strict=True)
-                ],
+                ),
                 "hovertemplate": f"{template}<extra></extra>",
                 "name": f"{curve.name}, {part}",
             }
         )
     return traces
+
+
+def cells(rows: Iterable[Sequence[object]]) -> NDArray[np.object_]:
+    """Rows [n, columns] as an array of objects: plotly checks nested lists value by value, which takes far longer.
+
+    >>> cells([[3, "0.5 m"]]).shape
+    (1, 2)
+    """
+    found = [tuple(row) for row in rows]
+    table = np.empty((len(found), len(found[0]) if found else 0), dtype=object)
+    for at, row in enumerate(found):
+        table[at] = row
+    return table
 
 
 def told(found: Sequence[Gap], changes: Sequence[float | None], unit: str) -> list[tuple[str, str]]:
