@@ -27,8 +27,9 @@ OUT = ROOT / "assets" / "screenshots"
 TOUR = {
     "structure": "?at=70",
     "similarity": "similarity?at=70",
-    "metrics": "metrics",
     "compare": "compare?at=100&with=example.one-rooms,example.separate-rooms",
+    "metrics": "metrics?at=120&base=example.separate-rooms&smooth=0.4",
+    "predictions": "predictions?at=120&image=1",
     "train": "train",
 }
 """Name of the picture -> address of the page."""

@@ -6,6 +6,9 @@ Looking at runs:
     state.py      the view as one dataclass, to and from the URL
     library.py    finds run folders, keeps the open ones, reads what was appended
     moments.py    events -> moments at four grains, and everything a view needs at the cursor
+    baselines.py  which runs a run can be compared with
+    samples.py    sample images and predictions of a run, read once
+    predictions.py  what the Predictions page shows at a moment
     words.py      sentences, titles, tooltips, keys, glossary, number formats
     theme.py      colours, dashes, symbols and sizes of every figure
     figures/      pure functions: run data -> plotly figures and rows of tables

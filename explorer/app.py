@@ -37,6 +37,7 @@ PAGES = (
     PageInfo("This run", "views/structure.py", "Structure", "account_tree"),
     PageInfo("This run", "views/similarity.py", "Similarity", "grid_on"),
     PageInfo("This run", "views/metrics.py", "Metrics", "show_chart"),
+    PageInfo("This run", "views/predictions.py", "Predictions", "image"),
     PageInfo("All runs", "views/compare.py", "Compare", "compare"),
     PageInfo("All runs", "views/train.py", "Train", "model_training", cursor=False),
     PageInfo("Help", "views/learn.py", "Learn", "school"),

@@ -37,5 +37,10 @@ GLOSSARY = {
     "lock": "Where the other runs stand while the cursor moves in this one. **Share**: at the same share of their "
     "training time. **Phase**: as far into the phase of the same number. **Epoch**: at the same epoch. Always at "
     "the last moment that is not later.",
+    "key metric": "The first metric of a task, used wherever one number has to stand for it.",
+    "second metric": "The next metric of a task; the key metric where it has no other.",
+    "training loss": "Mean loss of a task over the training images of one epoch.",
+    "smoothing": "An exponential moving average: each value is mixed with the past, whose weight is the number, and "
+    "the start is corrected for. Values as measured stay visible behind.",
 }
 """Word -> one or two sentences."""

@@ -16,7 +16,7 @@ from core.grouping import Rule
 from core.structure import Group
 from explorer.figures.compare.members import Lock
 from explorer.figures.compare.quality import Size
-from explorer.figures.metrics import Show
+from explorer.figures.curves.series import Show
 from explorer.figures.similarity import Scale
 from explorer.focus import Focus, read_tasks
 from explorer.moments import GRAINS, Grain
@@ -29,6 +29,7 @@ RUN, GRAIN, GOTO, TIMELINE, GRID = "run", "grain", "goto", "timeline", "grid"
 FIRST, BACK, PLAY, NEXT, LAST, SPEED, LIVE = "first", "back", "play", "next", "last", "speed", "live"
 SHOW, TASK, SCALE, CLEAR = "show", "task", "scale", "clear"
 OTHERS, LOCK, VERSUS, BASE, MEASURE, SIZE = "others", "lock", "versus", "base", "measure", "size"
+SMOOTH, IMAGE = "smooth", "image"
 
 Orientation = Literal["up", "right"]
 """Where the sharing graph grows to, from the image to the heads."""

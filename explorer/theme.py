@@ -40,6 +40,28 @@ FAINT = "rgba(134, 142, 153, 0.22)"
 SIMILARITY_SCALE = "Viridis"
 """Sequential and safe for colour blindness; never red against green for fuse and keep."""
 
+DEPTH_SCALE, ERROR_SCALE = "Viridis", "Inferno"
+"""Scales of depth and of errors in pictures; an error of 0 is black."""
+CLASS_COLOURS = (
+    "#88ccee",
+    "#ddcc77",
+    "#bbbbbb",
+    "#aa4499",
+    "#332288",
+    "#cc6677",
+    "#117733",
+    "#999933",
+    "#44aa99",
+    "#882255",
+)
+"""Classes of a segmentation, told apart by colour-blind eyes (Tol 2021, muted)."""
+WRONG, FALSE_POSITIVE, FALSE_NEGATIVE = "#ff4f9a", "#ffb000", "#5ec8ff"
+"""Marks on a dim grey image: a wrong pixel, an edge that is none, and one that was missed."""
+FOUND, GROUND = "#e8e8e8", "#1e1e1e"
+"""An edge that was found, and where there is none."""
+NORMAL_AXES = ("#ff8080", "#80ff80", "#8080ff")
+"""Pictures of normals along x, y and z."""
+
 Properties = dict[str, object]
 """Properties of a trace, a shape or a layout, as plotly names them."""
 
@@ -86,6 +108,18 @@ def looks(header: RunHeader) -> tuple[TaskLook, ...]:
         )
         for index, (task, letter) in enumerate(zip(header.tasks, letters, strict=True))
     )
+
+
+def class_colour(label: int) -> str:
+    """The colour of a class of a segmentation; from the eleventh on paler and then darker ones.
+
+    >>> class_colour(0), class_colour(10)
+    ('#88ccee', '#c4e6f6')
+    """
+    colour, level = CLASS_COLOURS[label % len(CLASS_COLOURS)], label // len(CLASS_COLOURS) % 3
+    share, ground = ((0.0, 0), (0.5, 255), (0.45, 0))[level]
+    mixed = (round(int(colour[start : start + 2], 16) * (1 - share) + ground * share) for start in (1, 3, 5))
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)
 
 
 def short_names(labels: Sequence[str]) -> list[str]:

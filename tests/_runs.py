@@ -26,6 +26,7 @@ from core.events import (
     RunFinished,
     RunPaused,
     RunStarted,
+    SamplesSaved,
     SimilarityMeasured,
     StructureChanged,
     TasksGrouped,
@@ -70,6 +71,8 @@ class Plan:
     """Task epochs before each structural phase, and after the last."""
     progress: int = 3
     """Amalgamation events for each group."""
+    samples: int = 0
+    """Sample images whose predictions every phase saves, of 16×24 pixels."""
     undefined: bool = False
     """Whether the first measurement finds constant features in its last task."""
     end: End = "finished"
@@ -96,8 +99,38 @@ def write_run(folder: Path, plan: Plan | None = None) -> Path:
     plan = plan or Plan()
     with RunWriter(folder, header_of(plan)) as writer:
         for event in events_of(plan):
+            if isinstance(event, SamplesSaved):
+                writer.save_arrays(event.file, sample_arrays(plan, event))
             writer.write(event)
     return folder
+
+
+def sample_arrays(plan: Plan, event: SamplesSaved) -> dict[str, NDArray[np.generic]]:
+    """Made-up arrays of a file of samples, in the formats of `core.samples`; predictions differ from phase to phase."""
+    inputs = event.holds == "inputs"
+    random = np.random.default_rng([plan.seed, event.phase, inputs])
+    n, shape = event.samples, (event.samples, 16, 24)
+    found: dict[str, NDArray[np.generic]] = {}
+    for task in plan.tasks:
+        match task.kind:
+            case "class" if inputs:
+                found[task.name] = random.integers(0, task.outputs, n).astype(np.int16)
+            case "class":
+                found[task.name] = random.dirichlet(np.ones(task.outputs), n).astype(np.float16)
+            case "segmentation":
+                found[task.name] = random.integers(0, task.outputs, shape).astype(np.uint8)
+            case "depth":
+                found[task.name] = random.uniform(1, 6, shape).astype(np.float16)
+            case "edges":
+                edges = random.integers(0, 2, shape) * 255 if inputs else random.integers(0, 256, shape)
+                found[task.name] = edges.astype(np.uint8)
+            case "normals":
+                found[task.name] = random.integers(-127, 128, (*shape, 3)).astype(np.int8)
+            case "reconstruction" if not inputs:
+                found[task.name] = random.integers(0, 256, (*shape, 3)).astype(np.uint8)
+    if inputs:
+        found["image"] = random.integers(0, 256, (*shape, 3)).astype(np.uint8)
+    return found
 
 
 def events_of(plan: Plan) -> list[AnyEvent]:
@@ -123,6 +156,7 @@ class _Player:
     def play(self) -> Iterator[AnyEvent]:
         yield RunStarted(**self.at)
         yield self._structure()
+        yield from self._samples("inputs")
         yield from self._task_phase()
         for _ in range(self.plan.structural_phases):
             self.phase += 1
@@ -152,6 +186,7 @@ class _Player:
                 **self.at,
             )
             yield Evaluated(split="validation", metrics=self._metrics(rest), samples=128, **self.at)
+        yield from self._samples("predictions")
 
     def _structural_phase(self) -> Iterator[AnyEvent]:
         yield PhaseStarted(role="structural-learning", epochs=1, **self.at)
@@ -187,6 +222,12 @@ class _Player:
             self.structure = self.structure.merge(stage, tasks)
         if births:
             yield self._structure()
+        yield from self._samples("predictions")
+
+    def _samples(self, holds: Literal["inputs", "predictions"]) -> Iterator[AnyEvent]:
+        if self.plan.samples:
+            file = f"{holds}-phase{self.phase:03d}.npz"
+            yield SamplesSaved(holds=holds, file=file, split="validation", samples=self.plan.samples, **self.at)
 
     def _spend(self, seconds: float, steps: int = 0) -> None:
         self.step += steps

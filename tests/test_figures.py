@@ -21,8 +21,8 @@ from explorer.figures import (
     timeline_figure,
 )
 from explorer.figures.axis import run_axis
+from explorer.figures.curves.series import Show, series
 from explorer.figures.facts import node_facts, story
-from explorer.figures.metrics import Show, series
 from explorer.figures.tables import (
     birth_rows,
     candidate_rows,

@@ -42,7 +42,7 @@ WRONG = {
     "min": ("nan", "a number from -1 to 1"),
     "rule": ("worst", "best-partition, best-pairs"),
     "speed": ("7", "0.5, 1, 2, 4"),
-    "show": ("all", "metric, second, loss"),
+    "show": ("best", "metric, second, loss, all"),
     "scale": ("log", "measured, unit"),
 }
 

@@ -5,6 +5,8 @@
     similarity.py  matrix_figure, scores_figure: one measurement and why its decision fell
     grid.py        grid_figure: all measurements of a run, stages × phases
     metrics.py     metrics_figure: every task over the epochs
+    curves/        its parts, and delta_figure, effects_figure, training_figure on the same axis
+    predictions/   predictions_figure, film_figure, classes_figure: sample images and what the network says
     tables.py      the same facts as rows of tables (facts.py: in words)
     rows.py        a row of a table, and CSV
     axis.py        the axis of a run that timeline and metrics share
@@ -17,6 +19,14 @@ Backgrounds and fonts are left to the theme of whoever shows them; task colours,
 `explorer.theme`.
 """
 
+from explorer.figures.curves import (
+    delta_drawing,
+    delta_figure,
+    effects_drawing,
+    effects_figure,
+    training_drawing,
+    training_figure,
+)
 from explorer.figures.drawing import Drawing
 from explorer.figures.grid import grid_drawing, grid_figure
 from explorer.figures.metrics import metrics_drawing, metrics_figure
@@ -26,6 +36,10 @@ from explorer.figures.timeline import timeline_drawing, timeline_figure
 
 __all__ = [
     "Drawing",
+    "delta_drawing",
+    "delta_figure",
+    "effects_drawing",
+    "effects_figure",
     "grid_drawing",
     "grid_figure",
     "matrix_drawing",
@@ -38,4 +52,6 @@ __all__ = [
     "sharing_figure",
     "timeline_drawing",
     "timeline_figure",
+    "training_drawing",
+    "training_figure",
 ]

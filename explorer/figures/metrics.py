@@ -1,145 +1,170 @@
 """How every task fares over the epochs, with the structural phases and the cursor marked."""
 
-from typing import Literal
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from core.runs import MetricInfo, RunHeader
 from core.structure import Group
 from explorer import theme, words
-from explorer.figures.axis import RunAxis, epoch_axis, run_axis
+from explorer.figures.axis import RunAxis, run_axis
+from explorer.figures.curves.panels import Curve, Panel, panels_figure, said, told, two_parts
+from explorer.figures.curves.series import Baseline, Gap, Measure, Show, change, gains, measures, points, smoothed
 from explorer.figures.drawing import Drawing
 from explorer.figures.rows import Row
 from explorer.moments import History
 from explorer.theme import Properties
 
 ALT = "One curve a task over the epochs of the run, with structural-learning phases as bands and the cursor as a line."
-_ROW, _AROUND, _GAP = 132, 96, 18
+NAMES: dict[Show, str] = {
+    "metric": "Key metric",
+    "second": "Second metric",
+    "loss": "Training loss",
+    "all": "Every metric and loss",
+}
+"""What is shown -> its name."""
+_ROW, _LOW_ROW, _FEW_ROWS = 132, 98, 6
 
-Show = Literal["metric", "second", "loss"]
-"""The key metric of each task, its second metric (the key one where there is none), or its training loss."""
 
-
-def metrics_drawing(history: History, index: int, show: Show, only: Group = ()) -> Drawing:
+def metrics_drawing(
+    history: History,
+    index: int,
+    show: Show,
+    only: Group = (),
+    smooth: float = 0.0,
+    baseline: Baseline | None = None,
+) -> Drawing:
     """The curves of all tasks or of `only` some, ready to be shown and exported."""
     header = history.header
-    measure = {"metric": "Key metric", "second": "Second metric", "loss": "Training loss"}[show]
-    tasks = [task for task in history.order() if not only or task in only]
 
     def rows() -> list[Row]:
-        return [
-            {
-                "task": header.tasks[task].name,
-                "measure": series_title(header, task, show),
-                "epoch": history.event(position).epoch,
-                "phase": history.event(position).phase,
-                "value": value,
-            }
-            for task in tasks
-            for position, value in series(history, task, show)
-        ]
+        found: list[Row] = []
+        for measure in _measures(history, show, only):
+            curve = _curve(history, measure, baseline)
+            flat = smoothed([value for _, value in curve], smooth)
+            for (position, value), mean in zip(curve, flat, strict=True):
+                event = history.event(position)
+                row: Row = {
+                    "task": header.tasks[measure.task].name,
+                    "measure": _title(measure, baseline),
+                    "epoch": event.epoch,
+                    "phase": event.phase,
+                    "value": value,
+                }
+                found.append(row | {"smoothed": mean} if smooth else row)
+        return found
 
+    relative = (
+        f" Values are gains in percent over {baseline.title} at the same epoch; the sign is "
+        "turned so that up is better."
+        if baseline
+        else ""
+    )
+    flattened = (
+        f" Curves are smoothed by an exponential moving average with weight {smooth:g} of the past, corrected for its "
+        "start; values as measured are pale behind."
+        if smooth
+        else ""
+    )
     return Drawing(
         key="metrics",
-        title=f"{measure} of every task",
-        figure=metrics_figure(history, index, show, only),
+        title=f"{NAMES[show]} of every task" + (", relative to a baseline" if baseline else ""),
+        figure=metrics_figure(history, index, show, only, smooth, baseline),
         alt=ALT,
-        caption=f"{measure} of every task over the epochs of {words.run_title(header)}. Bands are "
-        f"structural-learning phases; values after {words.place(history.event(index))} are pale.",
+        caption=f"{NAMES[show]} of every task over the epochs of {words.run_title(header)}.{relative}{flattened} Bands "
+        f"are structural-learning phases; values after {words.place(history.event(index))} are pale.",
         rows=rows,
     )
 
 
-def metrics_figure(history: History, index: int, show: Show, only: Group = ()) -> go.Figure:
-    """One row a task (or only those in `only`): values up to the event at `index` strong, later ones pale."""
-    header = history.header
-    tasks = [task for task in history.order() if not only or task in only]
+def metrics_figure(
+    history: History,
+    index: int,
+    show: Show,
+    only: Group = (),
+    smooth: float = 0.0,
+    baseline: Baseline | None = None,
+) -> go.Figure:
+    """One row a measure (or only those of the tasks `only`): up to the event at `index` strong, later ones pale.
+
+    With a weight `smooth` the curves are smoothed and the values as measured are drawn pale behind them; with a
+    `baseline` every value is the gain over it in percent.
+    """
     axis = run_axis(history)
-    height = _ROW * max(len(tasks), 1) + _AROUND
-    gap = _GAP / height
-    each = (1 + gap) / max(len(tasks), 1)
-    layout: Properties = {
-        "xaxis": epoch_axis(axis, "bands", anchor=f"y{len(tasks)}" if len(tasks) > 1 else "y"),
-        "showlegend": False,
-    }
-    traces = []
-    for row, task in enumerate(tasks):
-        place = "" if row == 0 else str(row + 1)
-        layout[f"yaxis{place}"] = theme.axis(
-            f"<b>{header.tasks[task].label}</b><br>{series_title(header, task, show)}",
-            domain=[max(0.0, 1 - each * (row + 1) + gap), 1 - each * row],
-            nticks=5,
-            anchor="x",
+    chosen = _measures(history, show, only)
+    panels = [
+        Panel(
+            f"<b>{history.header.tasks[measure.task].label}</b><br>{_title(measure, baseline)}",
+            _traces(history, axis, measure, index, smooth, baseline, with_measure=show == "all"),
+            axis={"rangemode": "tozero"} if baseline else {},
+            zero=baseline is not None,
         )
-        traces += _curves(history, axis, task, index, show, f"y{place}")
-    band = {"xref": "x", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "line": {"width": 0}}
-    shapes: list[Properties] = [
-        {
-            **band,
-            "type": "rect",
-            "x0": span.start,
-            "x1": span.end,
-            "fillcolor": theme.see_through(theme.ACCENT, 0.13),
-            "name": "structural",
-        }
-        for span in axis.spans
-        if span.role == "structural-learning"
+        for measure in chosen
     ]
-    now = float(axis.positions[index]) if len(history) else 0.0
-    line = {"color": theme.ACCENT, "width": 2}
-    shapes.append({**band, "type": "line", "x0": now, "x1": now, "line": line, "layer": "above", "name": "cursor"})
-    return theme.figure(traces, layout, height, words.run_title(header), shapes)
+    notes = []
+    if baseline:
+        notes.append(f"relative to {baseline.name} at the same epoch")
+    if smooth:
+        notes.append(f"smoothed: exponential, weight {smooth:g}, bias-corrected")
+    row = _ROW if len(panels) <= _FEW_ROWS else _LOW_ROW
+    return panels_figure(history, axis, index, panels, row, words.run_title(history.header), "<br>".join(notes))
 
 
-def _curves(history: History, axis: RunAxis, task: int, index: int, show: Show, row: str) -> list[Properties]:
-    """The curve of a task in two traces: up to the event at `index`, and from there on."""
-    look = theme.looks(history.header)[task]
-    points = series(history, task, show)
-    title = series_title(history.header, task, show)
-    reached = max((position for position, _ in points if position <= index), default=-1)
-    curves: list[Properties] = []
-    for name, opacity, kept in (
-        ("later", 0.35, [point for point in points if point[0] >= reached]),
-        ("so far", 1.0, [point for point in points if point[0] <= reached]),
-    ):
-        events = [history.event(position) for position, _ in kept]
-        curves.append(
-            {
-                "type": "scatter",
-                "x": [float(axis.positions[position]) for position, _ in kept],
-                "y": [found for _, found in kept],
-                "yaxis": row,
-                "mode": "lines+markers",
-                "line": {"color": look.colour, "dash": look.dash, "width": 2},
-                "marker": {"symbol": look.symbol, "size": 6, "color": look.colour},
-                "opacity": opacity,
-                "customdata": [[event.epoch, event.phase] for event in events],
-                "hovertemplate": f"{look.label}<br>{title} %{{y:.4g}}<br>"
-                "epoch %{customdata[0]}, phase %{customdata[1]}<extra></extra>",
-                "name": f"{look.label}, {name}",
-            }
-        )
-    return curves
-
-
-def series(history: History, task: int, show: Show) -> list[tuple[int, float]]:
-    """Positions of events and the task's values there, in order; metrics on validation images."""
-    name = history.header.tasks[task].name
-    if show == "loss":
-        return [(index, event.losses[name]) for index, event in history.epochs if name in event.losses]
-    key = _metric(history.header, task, show).key
+def _measures(history: History, show: Show, only: Group) -> list[Measure]:
     return [
-        (index, event.metrics[name][key])
-        for index, event in history.evaluations
-        if event.split == "validation" and key in event.metrics.get(name, {})
+        measure
+        for task in history.order()
+        if not only or task in only
+        for measure in measures(history.header, task, show)
     ]
 
 
-def series_title(header: RunHeader, task: int, show: Show) -> str:
-    """What `series` holds, with unit and direction."""
-    return "training loss ↓" if show == "loss" else words.metric_title(_metric(header, task, show))
+def _curve(history: History, measure: Measure, baseline: Baseline | None) -> Sequence[Gap]:
+    return gains(history, measure, baseline) if baseline else points(history, measure)
 
 
-def _metric(header: RunHeader, task: int, show: Show) -> MetricInfo:
-    metrics = header.tasks[task].metrics
-    return metrics[min(1, len(metrics) - 1)] if show == "second" else metrics[0]
+def _title(measure: Measure, baseline: Baseline | None) -> str:
+    return f"{measure.metric.label}, gain [%] ↑" if baseline else measure.title
+
+
+def _traces(
+    history: History,
+    axis: RunAxis,
+    measure: Measure,
+    index: int,
+    smooth: float,
+    baseline: Baseline | None,
+    with_measure: bool,
+) -> list[Properties]:
+    """The curve of a measure, and behind it the values as measured if it is smoothed."""
+    look = theme.looks(history.header)[measure.task]
+    name = f"{look.label} {measure.metric.label}" if with_measure else look.label
+    found = _curve(history, measure, baseline)
+    unit = "%" if baseline else measure.metric.unit
+    flat = smoothed([value for _, value in found], smooth)
+    texts = told(found, change(history, found), unit)
+    if smooth:
+        texts = [
+            (f"{value} (smoothed {said(mean, unit)})", step) for (value, step), mean in zip(texts, flat, strict=True)
+        ]
+    curve = Curve(
+        name,
+        f"<b>{look.label}</b> · {_title(measure, baseline)}<br>",
+        [(position, mean) for (position, _), mean in zip(found, flat, strict=True)],
+        texts,
+        {"color": look.colour, "dash": look.dash, "width": 2},
+        look.symbol,
+    )
+    curves = two_parts(history, axis, index, curve)
+    if not smooth:
+        return curves
+    measured: Properties = {
+        "type": "scatter",
+        "x": axis.positions[[position for position, _ in found]],
+        "y": [value for _, value in found],
+        "mode": "lines",
+        "line": {"color": look.colour, "width": 1},
+        "opacity": 0.4,
+        "hoverinfo": "skip",
+        "name": f"{name}, as measured",
+    }
+    return [measured, *curves]

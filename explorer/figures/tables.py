@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from core.structure import Node
+from core.structure import Group, Node
 from explorer import theme, words
+from explorer.figures.curves.series import Baseline, Show, gains, measures, points
 from explorer.figures.facts import node_reason
-from explorer.figures.metrics import Show, series, series_title
 from explorer.figures.rows import Row
 from explorer.moments import History, Measurement, Snapshot
 
@@ -106,24 +106,34 @@ def candidate_rows(history: History, measurement: Measurement) -> list[Row]:
     ]
 
 
-def metric_rows(history: History, index: int, show: Show) -> list[Row]:
-    """For each task what `show` is: at the first evaluation, at the cursor, best, and last of the run."""
+def metric_rows(
+    history: History, index: int, show: Show, baseline: Baseline | None = None, only: Group = ()
+) -> list[Row]:
+    """For each measure: at the first evaluation, at the cursor, best, and last; with a baseline also the gain over it.
+
+    The gain is that of the value at the cursor, in percent, positive where the run is ahead.
+    """
     rows: list[Row] = []
     for task in history.order():
-        points = series(history, task, show)
-        values = [value for _, value in points]
-        past = [value for position, value in points if position <= index]
-        lower = show == "loss" or series_title(history.header, task, show).endswith("↓")
-        rows.append(
-            {
+        if only and task not in only:
+            continue
+        for measure in measures(history.header, task, show):
+            found = points(history, measure)
+            values = [value for _, value in found]
+            past = [value for position, value in found if position <= index]
+            better = min if measure.metric.direction == "lower" else max
+            row: Row = {
                 "Task": history.header.tasks[task].label,
-                "Measure": series_title(history.header, task, show),
+                "Measure": measure.title,
                 "First": values[0] if values else None,
                 "At the cursor": past[-1] if past else None,
-                "Best": (min(values) if lower else max(values)) if values else None,
+                "Best": better(values) if values else None,
                 "Last": values[-1] if values else None,
             }
-        )
+            if baseline:
+                ahead = [gain for position, gain in gains(history, measure, baseline) if position <= index]
+                row["Gain over the baseline [%]"] = ahead[-1] if ahead else None
+            rows.append(row)
     return rows
 
 

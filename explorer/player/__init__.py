@@ -2,8 +2,24 @@
 charts that stay in place, and the button that takes data away."""
 
 from explorer.player.bar import Scene, cursor_page, jump, pick
-from explorer.player.chart import show_chart, show_drawing
+from explorer.player.chart import offer_drawing, show_chart, show_drawing
+from explorer.player.choices import choose_baseline, choose_tasks
 from explorer.player.download import offer_file
+from explorer.player.gallery import show_frames, show_panels
 from explorer.player.sidebar import choose_run
 
-__all__ = ["Scene", "choose_run", "cursor_page", "jump", "offer_file", "pick", "show_chart", "show_drawing"]
+__all__ = [
+    "Scene",
+    "choose_baseline",
+    "choose_run",
+    "choose_tasks",
+    "cursor_page",
+    "jump",
+    "offer_drawing",
+    "offer_file",
+    "pick",
+    "show_chart",
+    "show_drawing",
+    "show_frames",
+    "show_panels",
+]

@@ -32,6 +32,11 @@ _PLOTLY = folders.declare_component("plotly", path=str(Path(plotly.__file__).par
 def show_drawing(drawing: Drawing, name: str, on_pick: Callable[[int | str], None] | None = None) -> None:
     """Show a drawing, with a menu that takes it away in files called `name`; `on_pick` as in `show_chart`."""
     show_chart(drawing.figure, drawing.key, drawing.alt, name, on_pick)
+    offer_drawing(drawing, name)
+
+
+def offer_drawing(drawing: Drawing, name: str) -> None:
+    """The menu that takes a drawing away in files called `name`, for one that is shown in another way."""
     with st.popover("Save", icon=":material/download:", type="tertiary", key=f"save-{drawing.key}"):
         st.markdown(f"**{drawing.title}**")
         offer_file("Data as CSV", drawing.csv, f"{name}.csv")
