@@ -55,6 +55,11 @@ def opened(page: PageInfo = PAGES[0], **params: str | int) -> AppTest:
 
 def charts(app: AppTest) -> dict[str, dict[str, Any]]:
     """The charts on the page by key: what their component is given."""
+    return {key: data for key, data in components(app).items() if "figure" in data}
+
+
+def components(app: AppTest) -> dict[str, dict[str, Any]]:
+    """Charts and galleries of pictures on the page by key: what their component is given."""
     found = [element for element in walk(app) if element.type == "bidi_component"]
     return {element.key: json.loads(element.proto.json or element.proto.mixed.json) for element in found}
 
@@ -99,7 +104,7 @@ def test_every_chart_is_described_and_has_a_height(page: PageInfo) -> None:
     app = opened(page, run="runs.rooms", at=30)
     found = charts(app)
     assert "timeline" in found
-    assert len(found) > 1
+    assert len(found) > 1 or page.title == "Predictions"  # pictures, of which this run has none
     for data in found.values():
         assert len(data["alt"]) > 40
         assert json.loads(data["figure"])["layout"]["height"] > 100

@@ -35,7 +35,7 @@ from explorer.moments import History
 from explorer.predictions import frames_of, image_count, panels_at
 from explorer.samples import SamplesError, inputs_of, predictions_at, read_image, saved
 from tests._runs import DENSE, IMAGE_LEVEL, Plan, events_of, header_of, sample_arrays, write_run
-from tests.test_pages import charts, figure, opened, walk
+from tests.test_pages import charts, components, figure, opened, walk
 
 EXAMPLES = Path(__file__).parents[1] / "assets" / "runs"
 PAGE = next(info for info in PAGES if info.title == "Predictions")
@@ -433,7 +433,7 @@ def test_many_phases_stay_small(tmp_path: Path) -> None:
 
 
 def gallery(app: AppTest, key: str = "predictions-gallery") -> dict[str, Any]:
-    return charts(app)[key]
+    return components(app)[key]
 
 
 def test_the_page_follows_the_cursor(runs: Path) -> None:
