@@ -32,12 +32,19 @@ _PLOTLY = folders.declare_component("plotly", path=str(Path(plotly.__file__).par
 def show_drawing(drawing: Drawing, name: str, on_pick: Callable[[int | str], None] | None = None) -> None:
     """Show a drawing, with a menu that takes it away in files called `name`; `on_pick` as in `show_chart`."""
     show_chart(drawing.figure, drawing.key, drawing.alt, name, on_pick)
+    offer_drawing(drawing, name)
+
+
+def offer_drawing(drawing: Drawing, name: str, more: Callable[[], None] | None = None) -> None:
+    """The menu that takes a drawing away in files called `name`; `more` draws what else it offers."""
     with st.popover("Save", icon=":material/download:", type="tertiary", key=f"save-{drawing.key}"):
         st.markdown(f"**{drawing.title}**")
         offer_file("Data as CSV", drawing.csv, f"{name}.csv")
         offer_file("Data as JSON", drawing.json, f"{name}.json")
         st.caption("Caption")
         st.code(drawing.caption, language=None, wrap_lines=True)
+        if more is not None:
+            more()
 
 
 def show_chart(
