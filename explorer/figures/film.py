@@ -226,7 +226,8 @@ class _Camera:
             self._read(snapshot.graph)
         elif snapshot.created is before.created and snapshot.births is before.births:
             return self._decided(before, snapshot, State(now.nodes, now.edges, self._ghosts(snapshot), now.reasons))
-        self._stand(snapshot)
+        if before is None or snapshot.graph is not before.graph or snapshot.created is not before.created:
+            self._stand(snapshot)
         nodes = dict(self._standing)
         for birth in snapshot.births:
             node = self._id(birth.node, 0)

@@ -572,7 +572,7 @@ const STYLE = `
   display: grid; place-items: center; padding: 0; background: none; color: inherit; cursor: pointer; }
 .graph-player button:hover { color: var(--st-primary-color, #d6336c); border-color: currentColor; }
 .graph-player input { flex: 1; min-width: 60px; height: 24px; margin: 0; accent-color: var(--st-primary-color, #d6336c); cursor: pointer; }
-.graph-player output { font-variant-numeric: tabular-nums; opacity: 0.75; white-space: nowrap; }
+.graph-player .graph-count { font-variant-numeric: tabular-nums; opacity: 0.75; white-space: nowrap; }
 .graph-player .graph-story { margin: 4px 0 0; font-size: 12.5px; line-height: 1.4; min-height: 2.8em; }
 .graph-player .graph-story.passing { position: absolute; left: 0; right: 0; bottom: 36px; margin: 0; padding: 4px 8px;
   min-height: 0; border-radius: 6px; background: var(--st-secondary-background-color, #f4f5f7); opacity: 0.94; pointer-events: none; }
@@ -614,7 +614,7 @@ export function mountGraph(host, film, options = {}) {
   const scrub = element("input", "", bar)
   Object.assign(scrub, { type: "range", min: 0, step: "any" })
   scrub.setAttribute("aria-label", "Moment of the sharing graph")
-  const count = element("output", "", bar)
+  const count = element("span", "graph-count", bar)
   const story = element("p", "graph-story", root)
   const [where, what] = [element("b", "", story), element("span", "", story)]
 
@@ -763,6 +763,7 @@ export function mountGraph(host, film, options = {}) {
       glide = null
       start()
       position = clamp(frameOf(index), 0, lastFrame())
+      shown = between(position) // numbers of nodes belong to their film
     }
     canvas.setAttribute("aria-label", set.alt)
     canvas.style.height = `${set.height}px`
