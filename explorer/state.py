@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -17,6 +17,7 @@ from core.structure import Group
 from explorer.figures.compare.members import Lock
 from explorer.figures.compare.quality import Size
 from explorer.figures.curves.series import Show
+from explorer.figures.layout import Orientation
 from explorer.figures.similarity import Scale
 from explorer.focus import Focus, read_tasks
 from explorer.moments import GRAINS, Grain
@@ -30,9 +31,7 @@ FIRST, BACK, PLAY, NEXT, LAST, SPEED, LIVE = "first", "back", "play", "next", "l
 SHOW, TASK, SCALE, CLEAR = "show", "task", "scale", "clear"
 OTHERS, LOCK, VERSUS, BASE, MEASURE, SIZE = "others", "lock", "versus", "base", "measure", "size"
 SMOOTH, IMAGE = "smooth", "image"
-
-Orientation = Literal["up", "right"]
-"""Where the sharing graph grows to, from the image to the heads."""
+ORIENT = "orient"
 
 # what else the session remembers
 _VIEW, _PAGE, _WRITTEN, _WRITTEN_AT, _NOTICES = "_view", "_page", "_written", "_written_at", "_notices"

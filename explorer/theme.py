@@ -6,8 +6,9 @@ font to the page's theme. The first five differ by at least 14 units of CIE94 fo
 eyes (simulation of Machado et al. 2009).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import plotly.graph_objects as go
 
@@ -36,6 +37,10 @@ NEUTRAL = "#868e99"
 """Outlines, guides and marks that must be read on both themes."""
 FAINT = "rgba(134, 142, 153, 0.22)"
 """Quiet areas: bands, the image, ghosts."""
+
+Shade = Literal["light", "dark"]
+PAGES: Mapping[Shade, tuple[str, str]] = {"light": ("#ffffff", "#1c2026"), "dark": ("#14171c", "#e6e9ee")}
+"""Background and text of files that bring their own page; those of the app's themes in .streamlit/config.toml."""
 
 SIMILARITY_SCALE = "Viridis"
 """Sequential and safe for colour blindness; never red against green for fuse and keep."""

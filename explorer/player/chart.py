@@ -35,14 +35,16 @@ def show_drawing(drawing: Drawing, name: str, on_pick: Callable[[int | str], Non
     offer_drawing(drawing, name)
 
 
-def offer_drawing(drawing: Drawing, name: str) -> None:
-    """The menu that takes a drawing away in files called `name`, for one that is shown in another way."""
+def offer_drawing(drawing: Drawing, name: str, more: Callable[[], None] | None = None) -> None:
+    """The menu that takes a drawing away in files called `name`; `more` draws what else it offers."""
     with st.popover("Save", icon=":material/download:", type="tertiary", key=f"save-{drawing.key}"):
         st.markdown(f"**{drawing.title}**")
         offer_file("Data as CSV", drawing.csv, f"{name}.csv")
         offer_file("Data as JSON", drawing.json, f"{name}.json")
         st.caption("Caption")
         st.code(drawing.caption, language=None, wrap_lines=True)
+        if more is not None:
+            more()
 
 
 def show_chart(

@@ -1,0 +1,1 @@
+"""Files to take away from a run: pure functions, no Streamlit."""
