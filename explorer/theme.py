@@ -8,6 +8,7 @@ eyes (simulation of Machado et al. 2009).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import plotly.graph_objects as go
 
@@ -39,6 +40,24 @@ FAINT = "rgba(134, 142, 153, 0.22)"
 
 SIMILARITY_SCALE = "Viridis"
 """Sequential and safe for colour blindness; never red against green for fuse and keep."""
+
+Page = Literal["light", "dark"]
+
+
+@dataclass(frozen=True)
+class PageColours:
+    """What a figure takes from its page: paper, text and thin lines."""
+
+    background: str
+    text: str
+    line: str
+
+
+PAGES: dict[Page, PageColours] = {
+    "light": PageColours("#ffffff", "#1c2026", "#dfe2e7"),
+    "dark": PageColours("#14171c", "#e6e9ee", "#323842"),
+}
+"""The pages of the explorer, as .streamlit/config.toml has them, for figures that leave it."""
 
 Properties = dict[str, object]
 """Properties of a trace, a shape or a layout, as plotly names them."""
