@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from core.heartbeat import write_whole
 from core.runs import Run
@@ -30,7 +31,7 @@ from explorer.export.run_tables import run_tables
 from explorer.export.structures import STRUCTURE_LABELS, structure_text
 from explorer.export.tables import TABLE_LABELS, table_text
 from explorer.figures import Drawing
-from explorer.figures.catalogue import chapters, drawings, note
+from explorer.figures.catalogue import Where, chapters, drawings
 from explorer.moments import History
 
 MANIFEST = "manifest.json"
@@ -93,7 +94,7 @@ def export_run(
         _write_manifest(part, run, left_out)
         tell(len(steps), len(steps), "packing" if zipped else "done")
         if zipped:
-            write_whole(packed, lambda file: _pack(part, out.name, file))  # type: ignore[arg-type]
+            write_whole(packed, lambda file: _pack(part, out.name, file))
         _put_in_place(part, out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -116,7 +117,9 @@ def _check_place(out: Path, force: bool) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         listed = None
     if listed is None:
-        raise ValueError(f"{out}: expected an empty folder or an earlier export, found other files. Choose another one.")
+        raise ValueError(
+            f"{out}: expected an empty folder or an earlier export, found other files. Choose another one."
+        )
     added = sorted(found - set(listed) - {MANIFEST})
     changed = [name for name in sorted(found & set(listed)) if sha256(out / name) != listed[name]]
     if (added or changed) and not force:
@@ -137,7 +140,7 @@ def _steps(run: Run, history: History, look: PaperLook, left_out: list[str]) -> 
         yield _Step(
             f"figure {drawing.key}",
             lambda folder, drawing=drawing, index=index: _figure(  # type: ignore[misc]
-                folder / "figures", drawing, note(history, index, name), look, kinds
+                folder / "figures", drawing, Where(run.header, history.event(index), name), look, kinds
             ),
         )
     yield _Step("captions.md", lambda folder: _write(folder / "captions.md", _captions(run, [one for one, _ in found])))
@@ -145,12 +148,10 @@ def _steps(run: Run, history: History, look: PaperLook, left_out: list[str]) -> 
     yield _Step("structure", lambda folder: _structure(folder / "structure", history, last))
 
 
-def _figure(
-    folder: Path, drawing: Drawing, below: str, look: PaperLook, kinds: tuple[images.Picture, ...]
-) -> None:
+def _figure(folder: Path, drawing: Drawing, where: Where, look: PaperLook, kinds: tuple[images.Picture, ...]) -> None:
     _write(folder / f"{drawing.key}.csv", drawing.csv())
     _write(folder / f"{drawing.key}.json", drawing.json())
-    paper = paper_figure(drawing.figure, look, below) if kinds else None
+    paper = paper_figure(drawing.figure, look, where.below(drawing.figure)) if kinds else None
     for kind in kinds:
         assert paper is not None
         try:
@@ -201,7 +202,7 @@ def _write_manifest(folder: Path, run: Run, left_out: list[str]) -> None:
     _write(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
 
 
-def _pack(folder: Path, name: str, file: "os.PathLike[str]") -> None:
+def _pack(folder: Path, name: str, file: BinaryIO) -> None:
     """Write a zip file that unpacks into a folder called `name`."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -16,9 +16,9 @@ def table(rows: Sequence[Row], caption: str = "") -> str:
     if not rows:
         return ""
     columns = list(rows[0])
-    numeric = {
-        column for column in columns if all(isinstance(row.get(column), int | float | None) for row in rows)
-    } - {column for column in columns if all(row.get(column) is None for row in rows)}
+    numeric = {column for column in columns if all(isinstance(row.get(column), int | float | None) for row in rows)} - {
+        column for column in columns if all(row.get(column) is None for row in rows)
+    }
     shown = rows[:_MOST_ROWS]
     kind = {column: ' class="number"' if column in numeric else "" for column in columns}
     head = "".join(f'<th scope="col"{kind[column]}>{escape(column)}</th>' for column in columns)

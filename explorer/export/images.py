@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -140,7 +140,7 @@ class _Renderer:
         self._path: str | None = None
         self._idle: threading.Timer | None = None
 
-    def draw(self, figure: dict[str, object], options: dict[str, object]) -> bytes:
+    def draw(self, figure: dict[str, object], options: Mapping[str, object]) -> bytes:
         """The picture; the browser is started if it does not run, and put away if it fails."""
         if not self._lock.acquire(timeout=2 * _SECONDS):
             raise ImageError(f"The browser that draws pictures is busy. Try again in a minute. {STILL}")
@@ -183,7 +183,7 @@ class _Renderer:
             future.cancel()
             raise
 
-    async def _draw(self, figure: dict[str, object], options: dict[str, object]) -> bytes:
+    async def _draw(self, figure: dict[str, object], options: Mapping[str, object]) -> bytes:
         if self._kaleido is None:
             try:
                 import kaleido
@@ -196,7 +196,7 @@ class _Renderer:
             self._kaleido = opened
             atexit.unregister(self.close)
             atexit.register(self.close)  # now, so that it runs before the clean-up of what the browser made
-        return cast(bytes, await self._kaleido.calc_fig(figure, opts=options))
+        return cast(bytes, await self._kaleido.calc_fig(figure, opts=dict(options)))
 
     def _close(self) -> None:
         found, self._kaleido = self._kaleido, None

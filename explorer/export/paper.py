@@ -1,4 +1,4 @@
-"""A figure for a paper: as wide as a column, on white or dark paper, in the paper's font, with a line that says of what.
+"""A figure for a paper: as wide as a column, on light or dark paper, in its font, with a line that says what it shows.
 
 Figures of pages are laid out for a screen and take fonts and backgrounds from their page. `paper_figure` gives the same
 figure a page of its own: sizes are physical (a PDF of 85 mm is 85 mm wide), all text follows one size in points, and
@@ -254,7 +254,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _overhang(trace: dict[str, Any], unit: float, end: float) -> int:
-    """Pixels by which texts that stand to the right of their place reach beyond the plot; lets them. Mutates `trace`."""
+    """Pixels by which texts to the right of their place reach beyond the plot, where they may. Mutates `trace`."""
     if trace.get("textposition") != "middle right" or not len(trace["x"]):
         return 0
     trace["cliponaxis"] = False

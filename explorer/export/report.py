@@ -46,7 +46,8 @@ def report(run: Run, history: History) -> str:
     title = words.run_title(run.header)
     style, script = ((_HERE / file).read_text(encoding="utf-8") for file in ("report.css", "report.js"))
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)} · {escape(name)}</title>\n'
+        '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        f"<title>{escape(title)} · {escape(name)}</title>\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">\n'
         f"<style>{style}</style></head>\n<body>\n"
         '<a class="skip" href="#content">Skip to the content</a>\n'
@@ -61,7 +62,6 @@ def report(run: Run, history: History) -> str:
 
 
 def _sections(run: Run, history: History) -> list[Section]:
-    header = run.header
     last = len(history) - 1
     shown = {drawing.key: drawing for drawing in drawings(history, last)}
     used = {"timeline", "sharing", "grid", "matrix", "scores", "metrics", "second-metrics", "losses"}
@@ -156,7 +156,8 @@ def player_section(history: History) -> str:
     return (
         f"<p>{escape(words.READING)}</p>"
         f'<div class="film"><button id="film-play" type="button">Play</button><input id="film-slider" type="range" '
-        f'min="0" max="{len(stops) - 1}" value="0" aria-label="Moment of the run"><output id="film-said"></output></div>'
+        f'min="0" max="{len(stops) - 1}" value="0" aria-label="Moment of the run">'
+        '<output id="film-said"></output></div>'
         f'<div class="chart" id="film-chart" role="img" aria-label="{escape(SHARING_ALT)}"></div>'
         f'<script type="application/json" id="film">{for_script({"stops": film})}</script>'
     )

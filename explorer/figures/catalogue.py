@@ -4,8 +4,13 @@ A page that adds a drawing adds one line to `drawings`. Structures and matrices 
 gives them where each structural-learning phase ends.
 """
 
+import re
 from dataclasses import dataclass, replace
 
+import plotly.graph_objects as go
+
+from core.events import AnyEvent
+from core.runs import RunHeader
 from explorer import words
 from explorer.figures.drawing import Drawing
 from explorer.figures.grid import grid_drawing
@@ -23,6 +28,22 @@ class Chapter:
     phase: int
     index: int
     drawings: tuple[Drawing, ...]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Of which run and moment exported figures are; `run` is the run's id, "" for none."""
+
+    header: RunHeader
+    event: AnyEvent | None
+    run: str = ""
+
+    def below(self, figure: go.Figure) -> str:
+        """The line below an exported figure. A figure that names a phase itself is of that phase, not of the cursor."""
+        own = str(figure.layout.title.text or "")
+        place = words.place(self.event) if self.event else ""
+        said = own if re.search(r"\bphase \d", own) else " · ".join(filter(None, (words.run_title(self.header), place)))
+        return f"{said} · run {self.run}" if self.run else said
 
 
 def drawings(history: History, index: int) -> list[Drawing]:
@@ -70,14 +91,6 @@ def chapters(history: History) -> list[Chapter]:
         ]
         found.append(Chapter(phase.number, phase.last, (graph, *matrices)))
     return found
-
-
-def note(history: History, index: int, run: str = "") -> str:
-    """The line below an exported figure: what run it shows, at which moment, and the run's id if there is one."""
-    parts = [words.run_title(history.header)]
-    if len(history):
-        parts.append(words.place(history.event(index)))
-    return " · ".join([*parts, f"run {run}"] if run else parts)
 
 
 def _named(drawing: Drawing, key: str) -> Drawing:

@@ -20,6 +20,7 @@ from explorer.focus import Focus, read_mark
 from explorer.library import Entry, Opened
 from explorer.moments import History, Snapshot
 from explorer.player.chart import show_chart
+from explorer.player.save import at_moment
 from explorer.player.sidebar import chosen
 from explorer.state import View
 
@@ -88,7 +89,8 @@ def _frame(entry: Entry, draw: Callable[[Scene], None]) -> None:
     _buttons(history, index, opened.live)
     _say(snapshot, history, view)
     _say_focus(history, view)
-    draw(Scene(history, snapshot, view, opened))
+    with at_moment(history.header, snapshot, opened.run.folder.name):
+        draw(Scene(history, snapshot, view, opened))
     if not st.session_state.get(_PLAYING):
         state.sync()
 

@@ -4,10 +4,24 @@ from collections.abc import Callable
 
 import streamlit as st
 
-_TYPES = {"csv": "text/csv", "json": "application/json"}
+TYPES = {
+    "csv": "text/csv",
+    "json": "application/json",
+    "md": "text/markdown",
+    "tex": "application/x-tex",
+    "graphml": "application/xml",
+    "dot": "text/vnd.graphviz",
+    "yaml": "application/yaml",
+    "html": "text/html",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "pdf": "application/pdf",
+    "zip": "application/zip",
+}
+"""Ending of a file -> its media type."""
 
 
-def offer_file(label: str, make: Callable[[], str], name: str) -> None:
+def offer_file(label: str, make: Callable[[], str], name: str, key: str | None = None) -> None:
     """Draw a button that saves what `make` gives as the file `name`, whose ending says what it is."""
-    kind = _TYPES[name.rpartition(".")[2]]
-    st.download_button(label, make, name, kind, icon=":material/download:", on_click="ignore")
+    kind = TYPES[name.rpartition(".")[2]]
+    st.download_button(label, make, name, kind, icon=":material/download:", on_click="ignore", key=key)

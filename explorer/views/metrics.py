@@ -7,7 +7,7 @@ from explorer.figures import metrics_drawing
 from explorer.figures.rows import csv_text
 from explorer.figures.tables import curve_rows, metric_rows
 from explorer.focus import Focus
-from explorer.player import Scene, cursor_page, offer_file, pick, show_drawing
+from explorer.player import Scene, cursor_page, offer_file, pick, show_drawing, show_table
 
 SHOWN = {"metric": "Key metric", "second": "Second metric", "loss": "Training loss"}
 
@@ -44,9 +44,11 @@ def _draw(scene: Scene) -> None:
         return
     view, index = scene.view, scene.snapshot.index
     show_drawing(metrics_drawing(scene.history, index, view.show, view.tasks), scene.file("metrics"), pick)
-    st.dataframe(
+    show_table(
         metric_rows(scene.history, index, view.show),
-        hide_index=True,
+        "metrics-table",
+        "Every task",
+        scene.file("metrics"),
         column_config={
             name: st.column_config.NumberColumn(format="%.4g") for name in ("First", "At the cursor", "Best", "Last")
         },

@@ -7,7 +7,7 @@ import streamlit as st
 from explorer import words
 from explorer.figures import sharing_drawing
 from explorer.figures.tables import birth_rows, count_rows, group_rows, node_rows
-from explorer.player import Scene, cursor_page, offer_file, pick, show_drawing
+from explorer.player import Scene, cursor_page, offer_file, pick, show_drawing, show_table, structure_menu
 
 
 def _counts(scene: Scene) -> None:
@@ -58,7 +58,8 @@ def _draw(scene: Scene) -> None:
     with beside:
         _beside(scene)
     with st.expander("All nodes at this moment, as a table"):
-        st.dataframe(node_rows(scene.history, scene.snapshot), hide_index=True)
+        show_table(node_rows(scene.history, scene.snapshot), "nodes", "All nodes", scene.file("nodes"))
+    structure_menu(scene.history, scene.snapshot, scene.file("structure"))
     offer_file(
         "All moments with counts (JSON)",
         lambda: json.dumps(count_rows(scene.history), indent=1),
