@@ -5,6 +5,7 @@ The app runs this module as a process, `python -m explorer.export.command`, with
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import time
@@ -103,6 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     finally:
         images.close()
+    if found.zipped:  # the app gives the zip away; the folder beside it holds the same
+        shutil.rmtree(found.folder, ignore_errors=True)
     write(finished=True, label="done", notes=found.left_out)
     return 0
 

@@ -70,8 +70,10 @@ def show_table(rows: Sequence[Row], key: str, title: str, name: str, **rest: obj
     if menu.open:
         with menu:
             st.markdown(f"**{words.plain(title)}**")
+            row = st.container(horizontal=True, gap="small")
             for kind in TABLE_LABELS:
-                _offer_table(rows, kind, title, name, f"save-{key}")
+                with row:
+                    _offer_table(rows, kind, title, name, f"save-{key}")
 
 
 def structure_menu(history: History, snapshot: Snapshot, name: str) -> None:
@@ -83,6 +85,7 @@ def structure_menu(history: History, snapshot: Snapshot, name: str) -> None:
         return
     with menu:
         st.caption(f"The nodes at {words.plain(words.place(snapshot.event))}, with their tasks and costs.")
+        row = st.container(horizontal=True, gap="small")
         for kind, label in STRUCTURE_LABELS.items():
             if kind == "yaml":
                 try:
@@ -90,13 +93,14 @@ def structure_menu(history: History, snapshot: Snapshot, name: str) -> None:
                 except ValueError as error:
                     st.caption(f"No YAML in the authors' format: {words.plain(str(error))}")
                     continue
-                label = "YAML, as the MTSL authors publish"
-            offer_file(
-                label,
-                lambda kind=kind: structure_text(history, snapshot.index, kind),  # type: ignore[misc]
-                f"{name}.{kind}",
-                key=f"save-structure-{kind}",
-            )
+                label = "YAML of the MTSL authors"
+            with row:
+                offer_file(
+                    label,
+                    lambda kind=kind: structure_text(history, snapshot.index, kind),  # type: ignore[misc]
+                    f"{name}.{kind}",
+                    key=f"save-structure-{kind}",
+                )
 
 
 def _pictures(drawing: Drawing, name: str) -> None:
@@ -121,9 +125,10 @@ def _pictures(drawing: Drawing, name: str) -> None:
     identity = _identity(str(figure.to_json(validate=False)), drawing.caption, kind)
     file = f"{name}.{kind}"
     found = _kept(identity)
-    if found is None and st.button(f"Make {_LABELS[kind]}", icon=":material/image:", key=f"{key}-make"):
+    slot = st.empty()  # the button that makes the file gives way to the one that fetches it
+    if found is None and slot.button(f"Make {_LABELS[kind]}", icon=":material/image:", key=f"{key}-make"):
         try:
-            with st.spinner("Drawing"):
+            with slot, st.spinner("Drawing"):
                 if kind == "html":
                     page = images.figure_html(figure, drawing.title, drawing.caption, look.page)
                     found = page.encode("utf-8")
@@ -136,7 +141,7 @@ def _pictures(drawing: Drawing, name: str) -> None:
     if found is not None:
         size = f"{words.count(len(found))}B"
         label = f"{_LABELS[kind]} · {size}"
-        st.download_button(
+        slot.download_button(
             label,
             found,
             file,

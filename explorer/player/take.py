@@ -3,6 +3,7 @@
 The process is found again after a reload; nothing is built until somebody asks.
 """
 
+import shlex
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +13,7 @@ from explorer.export import images
 from explorer.export.jobs import ExportJob, Kind, cancel_export, read_export, start_export
 from explorer.library import Entry
 from explorer.player.download import TYPES
+from explorer.training import shown_path
 
 _REFRESH_SECONDS = 1.0
 _KINDS: dict[Kind, tuple[str, str]] = {
@@ -36,7 +38,11 @@ def _frame(folder: Path, timed: bool) -> None:
             for kind, job in found.items():
                 _one(folder, kind, job)
             st.caption("The same from a terminal:")
-            st.code(f"python -m core export {folder.name} --out DIR --zip", language="bash", wrap_lines=True)
+            st.code(
+                f"python -m core export {shlex.quote(shown_path(folder))} --out DIR --zip",
+                language="bash",
+                wrap_lines=True,
+            )
     else:
         for kind, job in found.items():
             if job and job.live:
