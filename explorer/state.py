@@ -14,6 +14,7 @@ import streamlit as st
 
 from core.grouping import Rule
 from core.structure import Group
+from explorer.figures.layout import Orientation
 from explorer.figures.metrics import Show
 from explorer.figures.similarity import Scale
 from explorer.focus import Focus, read_tasks
@@ -26,9 +27,8 @@ SPEEDS = (0.5, 1.0, 2.0, 4.0)
 RUN, GRAIN, GOTO, TIMELINE, GRID = "run", "grain", "goto", "timeline", "grid"
 FIRST, BACK, PLAY, NEXT, LAST, SPEED, LIVE = "first", "back", "play", "next", "last", "speed", "live"
 SHOW, TASK, SCALE, CLEAR = "show", "task", "scale", "clear"
+ORIENT = "orient"
 
-Orientation = Literal["up", "right"]
-"""Where the sharing graph grows to, from the image to the heads."""
 Lock = Literal["share", "phase", "epoch"]
 """What stands still when runs are compared at one cursor: the share of the run, the phase, or the epoch."""
 

@@ -13,7 +13,7 @@ from core.runs import RunWriter
 from explorer import library, state, words
 from explorer.app import PAGES, PageInfo
 from explorer.moments import GRAINS, History
-from explorer.player import bar
+from explorer.player import play
 from tests._runs import IMAGE_LEVEL, Plan, events_of, header_of, write_run
 
 APP = Path(__file__).parents[1] / "explorer" / "app.py"
@@ -55,6 +55,11 @@ def opened(page: PageInfo = PAGES[0], **params: str | int) -> AppTest:
 
 def charts(app: AppTest) -> dict[str, dict[str, Any]]:
     """The charts on the page by key: what their component is given."""
+    return {key: data for key, data in components(app).items() if "figure" in data}
+
+
+def components(app: AppTest) -> dict[str, dict[str, Any]]:
+    """What each component on the page is given, by key."""
     found = [element for element in walk(app) if element.type == "bidi_component"]
     return {element.key: json.loads(element.proto.json or element.proto.mixed.json) for element in found}
 
@@ -97,18 +102,19 @@ def test_every_page_shows_every_run_from_end_to_end(page: PageInfo, run: str) ->
 @pytest.mark.parametrize("page", CURSOR_PAGES, ids=lambda info: info.title)
 def test_every_chart_is_described_and_has_a_height(page: PageInfo) -> None:
     app = opened(page, run="runs.rooms", at=30)
-    found = charts(app)
+    found = {key: data for key, data in components(app).items() if "alt" in data}
     assert "timeline" in found
     assert len(found) > 1
     for data in found.values():
         assert len(data["alt"]) > 40
+    for data in charts(app).values():
         assert json.loads(data["figure"])["layout"]["height"] > 100
         assert data["script"].endswith("/plotly.min.js")
 
 
 def test_the_description_of_a_chart_does_not_change_with_the_cursor() -> None:
-    one, other = charts(opened(run="runs.rooms", at=3)), charts(opened(run="runs.rooms", at=40))
-    assert {key: data["alt"] for key, data in one.items()} == {key: data["alt"] for key, data in other.items()}
+    one, other = components(opened(run="runs.rooms", at=3)), components(opened(run="runs.rooms", at=40))
+    assert {key: data.get("alt") for key, data in one.items()} == {key: data.get("alt") for key, data in other.items()}
 
 
 def test_a_finished_run_opens_at_its_end_and_the_url_stays_short() -> None:
@@ -147,8 +153,7 @@ def test_each_step_draws_its_moment() -> None:
         snapshot = history.snapshot(index)
         assert words.when(snapshot) in said(app)
         assert app.metric[1].value == words.count(snapshot.parameters)
-        letters = next(found for found in figure(app, "sharing")["data"] if found["name"] == "letters")
-        assert len(letters["text"]) == sum(len(node.tasks) for node in snapshot.graph.nodes)
+        assert components(app)["sharing"]["moment"] == index
 
 
 def test_the_sidebar_sets_grain_and_run() -> None:
@@ -181,9 +186,10 @@ def test_the_view_stays_when_the_page_is_turned() -> None:
 
 def test_play_steps_by_itself_and_stops_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     n_events = len(events_of(RUNS["short"]))
-    app = opened(run="runs.short", at=n_events - 3)
+    metrics = next(info for info in PAGES if info.title == "Metrics")
+    app = opened(metrics, run="runs.short", at=n_events - 3)
     clock = time.monotonic()
-    monkeypatch.setattr(bar.time, "monotonic", lambda: clock)
+    monkeypatch.setattr(play.time, "monotonic", lambda: clock)
     app.button(key=state.PLAY).click().run()
     assert app.button(key=state.PLAY).label == "Pause"
     places = []
@@ -326,7 +332,7 @@ def test_live_events_move_a_free_cursor_but_never_one_that_was_set(
 
 def test_a_finished_run_sets_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened(run="runs.rooms")
-    assert app.session_state["_timer"] is None
+    assert components(app)["ticks"]["seconds"] is None
 
 
 def test_every_page_of_the_list_exists_and_fits_the_limit() -> None:

@@ -10,18 +10,20 @@ from pathlib import Path
 from core.runs import Run
 from explorer import words
 from explorer.export.html import figure, table, tiles
-from explorer.export.images import CONFIG, for_script, plotly_script
+from explorer.export.images import CONFIG, for_script, plotly_script, safe_json
 from explorer.export.provenance import provenance_rows, setting_rows, version_rows
 from explorer.export.run_tables import decision_rows, robustness_rows
-from explorer.figures import Drawing, sharing_figure
+from explorer.figures import Drawing
 from explorer.figures.catalogue import decision_drawings, drawings
-from explorer.figures.facts import story
+from explorer.figures.film import film
 from explorer.figures.sharing import ALT as SHARING_ALT
+from explorer.figures.sharing import graph_height
 from explorer.figures.tables import group_rows, metric_rows, node_rows
 from explorer.moments import Grain, History
 
 _HERE = Path(__file__).parent
-_MOST_STOPS = 80  # of the film inside the report
+_PLAYER = _HERE.parent / "player" / "graph.js"
+_MOST_STOPS = 4000  # of the film inside the report; beyond, it stops at decisions only
 
 
 @dataclass(frozen=True)
@@ -138,28 +140,18 @@ def _summary(history: History) -> str:
 
 
 def player_section(history: History) -> str:
-    """The sharing graph from stop to stop, moved by a slider."""
-    grains: tuple[Grain, ...] = ("decision", "stage", "phase")
-    found = [history.stops(grain) for grain in grains]
-    stops = next((stops for stops in found if len(stops) <= _MOST_STOPS), found[-1]) if found else []
-    stops = [index for index in stops if history.snapshot(index).graph.nodes]
-    if not stops:
+    """The sharing graph that moves from stop to stop: the same player as in the app, on a film inside the page."""
+    if history.start is None:
         return ""
-    film = [
-        {
-            "where": words.when(history.snapshot(index)),
-            "what": story(history, index, "phase"),
-            "figure": sharing_figure(history, history.snapshot(index)).to_plotly_json(),
-        }
-        for index in stops
-    ]
+    grain: Grain = "neuron" if len(history) <= _MOST_STOPS else "decision"
+    # an inline module cannot be imported, so its one export becomes a plain function
+    player = _PLAYER.read_text(encoding="utf-8").replace("export function mountGraph", "function mountGraph")
+    options = {"alt": SHARING_ALT, "height": graph_height(history.header, "up"), "story": True}
     return (
-        f"<p>{escape(words.READING)}</p>"
-        f'<div class="film"><button id="film-play" type="button">Play</button><input id="film-slider" type="range" '
-        f'min="0" max="{len(stops) - 1}" value="0" aria-label="Moment of the run">'
-        '<output id="film-said"></output></div>'
-        f'<div class="chart" id="film-chart" role="img" aria-label="{escape(SHARING_ALT)}"></div>'
-        f'<script type="application/json" id="film">{for_script({"stops": film})}</script>'
+        f'<p>{escape(words.READING)}</p><div id="player" class="player"></div>'
+        f'<script type="application/json" id="film">{safe_json(film(history, grain).to_json())}</script>'
+        f"<script type=\"module\">{player}\nmountGraph(document.getElementById('player'), "
+        f"JSON.parse(document.getElementById('film').textContent), {for_script(options)})</script>"
     )
 
 

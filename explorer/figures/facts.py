@@ -15,6 +15,8 @@ def story(history: History, index: int, grain: Grain) -> str:
     At the finest grain, and where the event at `index` says it best, that is the event's own sentence.
     """
     header, event = history.header, history.event(index)
+    if grain == "neuron":
+        return sentence(event, header)
     stops = history.stops(grain)
     before = bisect_left(stops, index) - 1
     span = [history.event(position) for position in range(stops[before] + 1 if before >= 0 else 0, index + 1)]
@@ -22,7 +24,7 @@ def story(history: History, index: int, grain: Grain) -> str:
         decisions = [past for past in span if isinstance(past, TasksGrouped)]
         if decisions:
             return " ".join(sentence(past, header) for past in decisions)
-    if event.kind == "samples_saved" and grain != "neuron":
+    if event.kind == "samples_saved":
         telling = [past for past in span if isinstance(past, Evaluated)] or span[:-1]
         return sentence(telling[-1], header) if telling else sentence(event, header)
     return sentence(event, header)
@@ -31,11 +33,31 @@ def story(history: History, index: int, grain: Grain) -> str:
 def node_facts(history: History, node: SharingNode, index: int) -> str:
     """What a node is and why it is so, up to the event at `index`, in lines joined by `<br>` for a hover text."""
     header = history.header
-    size = f"{node.neurons} neurons · {count(node.parameters)} parameters · {count(node.macs)} MACs"
+    size = node_size(node)
     if node.kind == "head":
         return f"<b>head of {task_names(header, node.tasks)}</b><br>{size}<br>never shared"
     name = f"<b>{stage_name(header, node.stage)}</b> · {task_names(header, node.tasks)}"
-    return f"{name}<br>{node.kind} · {size}<br>{node_reason(history, Node(node.stage, node.tasks), index)}"
+    why = node_why(history, Node(node.stage, node.tasks), index).replace("\n", "<br>")
+    return f"{name}<br>{node.kind} · {size}<br>{why}"
+
+
+def node_size(node: SharingNode) -> str:
+    """What a node costs."""
+    return f"{node.neurons} neurons · {count(node.parameters)} parameters · {count(node.macs)} MACs"
+
+
+def node_why(history: History, node: Node, index: int) -> str:
+    """Why a node is shared or not, and for a group node what stood in its place before, in one or two lines."""
+    reason, fusion = node_reason(history, node, index), history.fusion(node, index)
+    if fusion is None or fusion.decision_index is None:
+        return reason
+    before = [
+        old
+        for old in history.snapshot(fusion.decision_index).graph.nodes
+        if old.stage == node.stage and old.kind != "head" and set(old.tasks) < set(node.tasks)
+    ]
+    neurons, parameters = sum(old.neurons for old in before), sum(old.parameters for old in before)
+    return f"{reason}\nbefore: {len(before)} nodes · {neurons} neurons · {count(parameters)} parameters"
 
 
 def node_reason(history: History, node: Node, index: int) -> str:
@@ -46,12 +68,11 @@ def node_reason(history: History, node: Node, index: int) -> str:
         mean = "not defined" if similarity is None else f"{similarity:.3f}"
         threshold = f"threshold {fusion.decision.min_similarity:.3f}"
         return f"fused in phase {fusion.decision.phase}: mean similarity {mean}, {threshold}"
-    asked = [
-        found.decision
-        for found in history.measured(index)
-        if found.decision and found.similarity.stage == node.stage and set(node.tasks) <= set(found.similarity.tasks)
-    ]
-    if asked:
-        score = f"best partition scored {asked[-1].score:.3f}, threshold {asked[-1].min_similarity:.3f}"
-        return f"not fused in phase {asked[-1].phase}: {score}"
+    for found in reversed(history.measurements):
+        known = found.decision is not None and found.decision_index is not None and found.decision_index <= index
+        if known and found.similarity.stage == node.stage and set(node.tasks) <= set(found.similarity.tasks):
+            asked = found.decision
+            assert asked is not None
+            score = f"best partition scored {asked.score:.3f}, threshold {asked.min_similarity:.3f}"
+            return f"not fused in phase {asked.phase}: {score}"
     return "never compared so far" if len(node.tasks) == 1 else "shared from the start"

@@ -7,6 +7,7 @@ task runs as one strand from the image to its head, through its own segment of e
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,11 @@ WIDEST, NARROWEST = 0.9, 0.6
 """Width of the nodes with the most neurons of all, and the least width that still holds letters, in columns."""
 RISE, FALL = 0.5, 0.37
 """How far above its row a group node on its way stands, and how far below a removed node lies."""
+RISING_HEIGHT, GHOST_HEIGHT = 0.75 * HEIGHT, 0.4 * HEIGHT
+"""Height of a group node on its way and of a removed node."""
 IMAGE_ROW = -1.0
+Orientation = Literal["up", "right"]
+"""Where the graph grows to, from the image to the heads. All geometry here is that of "up"."""
 _GAP = 0.06
 _CORNER = (0.055, 0.11)
 _TURN = np.linspace(0.0, 1.0, 11)
@@ -79,7 +84,7 @@ def boxes(graph: SharingGraph, order: Sequence[int], most_neurons: int) -> list[
 def raised_box(node: SharingNode, order: Sequence[int], most_neurons: int) -> Box:
     """The box of a group node on its way, between its task nodes and the row above."""
     box = _box(node, {task: position for position, task in enumerate(order)}, most_neurons)
-    return replace(box, y=box.y + RISE, height=0.75 * HEIGHT)
+    return replace(box, y=box.y + RISE, height=RISING_HEIGHT)
 
 
 def filling(box: Box, share: float) -> Box:
@@ -92,7 +97,13 @@ def fallen_box(node: Node, order: Sequence[int]) -> Box:
     """The low box of a removed task node, below its row."""
     gone = SharingNode(stage=node.stage, tasks=node.tasks, kind="specific", neurons=0, parameters=0, macs=0)
     x = float(np.mean([order.index(task) for task in node.tasks]))
-    return Box(gone, x, node.stage - FALL, NARROWEST, 0.4 * HEIGHT, node.tasks)
+    return Box(gone, x, node.stage - FALL, NARROWEST, GHOST_HEIGHT, node.tasks)
+
+
+def node_width(node: SharingNode, most_neurons: int) -> float:
+    """Width of a node, in columns; `most_neurons` is the number that gets the full width."""
+    share = min(1.0, (node.neurons / most_neurons) ** 0.5) if most_neurons else 1.0
+    return NARROWEST if node.kind == "head" else max(NARROWEST, WIDEST * share)
 
 
 def strand(x0: float, y0: float, x1: float, y1: float) -> tuple[Floats, Floats]:
@@ -132,9 +143,7 @@ def rounded(
 def _box(node: SharingNode, column: dict[int, int], most_neurons: int) -> Box:
     tasks = tuple(sorted(node.tasks, key=lambda task: column[task]))
     x = float(np.mean([column[task] for task in tasks]))
-    share = min(1.0, (node.neurons / most_neurons) ** 0.5) if most_neurons else 1.0
-    width = NARROWEST if node.kind == "head" else max(NARROWEST, WIDEST * share)
-    return Box(node, x, float(node.stage), width, HEIGHT, tasks)
+    return Box(node, x, float(node.stage), node_width(node, most_neurons), HEIGHT, tasks)
 
 
 def _spread(placed: list[Box], row: list[int]) -> None:

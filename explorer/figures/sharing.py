@@ -5,44 +5,63 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from core.runs import RunHeader
 from core.structure import Node
 from explorer import theme, words
 from explorer.figures import layout
 from explorer.figures.drawing import Drawing
 from explorer.figures.facts import node_facts
-from explorer.figures.layout import Box, Floats
+from explorer.figures.layout import Box, Floats, Orientation
 from explorer.figures.tables import node_rows
+from explorer.focus import Focus
 from explorer.moments import Birth, History, Snapshot
 from explorer.theme import Properties, TaskLook
 
 ALT = (
-    "Sharing graph: stages from the image at the bottom to the task heads on top; every task is a coloured strand, and "
-    "a node that several tasks share shows the letters and colours of all of them."
+    "Sharing graph: stages in rows from the image to the task heads; every task is a coloured strand, and a node that "
+    "several tasks share shows the letters and colours of all of them."
 )
 _ROW_PIXELS, _TALLEST, _AROUND = (26, 58), 650, 110
+_LANE_PIXELS, _WIDEST = (44, 76), 460  # to the right: a task's lane, and all lanes
+_DIM = 0.18
 _LETTER = 0.0135  # share of all columns that a small letter needs; nodes with less room carry letters beside them
 
+NOTHING = Focus()
 Lines = list[tuple[Floats, Floats]]
 Rising = list[tuple[Box, Birth]]
 
 
-def sharing_drawing(history: History, snapshot: Snapshot) -> Drawing:
-    """The sharing graph of `snapshot`, ready to be shown and exported."""
+def sharing_drawing(
+    history: History, snapshot: Snapshot, orient: Orientation = "up", focus: Focus = NOTHING
+) -> Drawing:
+    """The sharing graph of `snapshot`, ready to be shown and exported; what belongs to `focus` stands out."""
     return Drawing(
         key="sharing",
         title="Sharing graph",
-        figure=sharing_figure(history, snapshot),
+        figure=sharing_figure(history, snapshot, orient, focus),
         alt=ALT,
         caption=f"Sharing graph of {words.run_title(history.header)} at {words.place(snapshot.event)}. {words.READING}",
         rows=lambda: node_rows(history, snapshot),
     )
 
 
-def sharing_figure(history: History, snapshot: Snapshot) -> go.Figure:
+def graph_height(header: RunHeader, orient: Orientation) -> int:
+    """Height of the sharing graph of a run, in pixels."""
+    n_stages, n_tasks = len(header.stages), len(header.tasks)
+    if orient == "right":
+        return round(n_tasks * min(max(_WIDEST / n_tasks, _LANE_PIXELS[0]), _LANE_PIXELS[1])) + _AROUND
+    rows = n_stages + 2
+    return round(rows * min(max(_TALLEST / rows, _ROW_PIXELS[0]), _ROW_PIXELS[1])) + _AROUND
+
+
+def sharing_figure(
+    history: History, snapshot: Snapshot, orient: Orientation = "up", focus: Focus = NOTHING
+) -> go.Figure:
     """The sharing graph of `snapshot`: one strand and one colour a task, widths by neurons.
 
     Group nodes on their way stand dashed above their task nodes and fill up as amalgamation goes on; those that took
     their place in this phase have a strong outline; nodes removed in this phase lie dotted and crossed below their row.
+    The graph grows upwards or to the right. With a `focus`, everything else is pale.
     """
     header = history.header
     looks = theme.looks(header)
@@ -55,46 +74,63 @@ def sharing_figure(history: History, snapshot: Snapshot) -> go.Figure:
 
     traces = [_image(len(order))]
     for task in order:
-        traces += _task(task, looks[task], snapshot, boxes, rising)
+        traces += _task(task, looks[task], snapshot, boxes, rising, focus)
     traces += _outlines([box for box in boxes if len(box.tasks) > 1], "shared", theme.NEUTRAL, 1.2)
     traces += _outlines([box for box in boxes if box.node.kind == "skip"], "skip", theme.NEUTRAL, 1.2, "dot")
     traces += _outlines(fresh, "new", theme.ACCENT, 2.6)
     traces += _outlines([box for box, _ in rising], "being born", theme.ACCENT, 1.8, "dash")
     traces += _outlines(ghosts, "removed", theme.NEUTRAL, 1.2, "dot")
     traces += [_crosses(ghosts), _inside(boxes, looks), _beside(boxes, looks), _progress(rising)]
+    picked = [box for box in (*boxes, *(box for box, _ in rising)) if focus == Focus(box.node.stage, box.node.tasks)]
+    traces += _outlines(picked, "picked", theme.ACCENT, 3.4) if picked else []
     traces.append(_hover(history, snapshot, [*boxes, *(box for box, _ in rising)]))
 
-    n_stages = len(header.stages)
-    rows = n_stages + 2
-    row_pixels = min(max(_TALLEST / rows, _ROW_PIXELS[0]), _ROW_PIXELS[1])
-    frame: Properties = {
-        "xaxis": theme.axis(
-            "task",
-            range=[-0.62, len(order) - 0.38],
-            tickvals=list(range(len(order))),
-            ticktext=[f"<b>{looks[task].label}</b>" for task in order],
-            side="top",
-            showgrid=False,
-        ),
-        "yaxis": theme.axis(
-            "stage · neurons, from image to heads",
-            range=[-1.32, n_stages + 0.42],
-            tickvals=[layout.IMAGE_ROW, *range(n_stages), n_stages],
-            ticktext=["image", *(f"<b>{stage.name}</b> · {stage.neurons}" for stage in header.stages), "heads"],
-            showgrid=False,
-        ),
-        "showlegend": False,
+    frame: Properties = {"showlegend": False}
+    frame |= _axes(header, [looks[task] for task in order], orient)
+    if orient == "right":
+        for trace in traces:
+            trace["x"], trace["y"] = trace["y"], trace["x"]
+            if trace.get("textposition") == "middle right":
+                trace["textposition"] = "top center"
+    caption = f"{words.run_title(header)} · {words.place(snapshot.event)}"
+    return theme.figure(traces, frame, graph_height(header, orient), caption)
+
+
+def _axes(header: RunHeader, looks: Sequence[TaskLook], orient: Orientation) -> Properties:
+    """Both axes, and the margins that go with them."""
+    n_stages, n_tasks = len(header.stages), len(looks)
+    across, along = [-0.62, n_tasks - 0.38], [-1.32, n_stages + 0.42]
+    task: Properties = {
+        "tickvals": list(range(n_tasks)),
+        "ticktext": [f"<b>{look.label}</b>" for look in looks],
+        "showgrid": False,
+    }
+    stage: Properties = {
+        "tickvals": [layout.IMAGE_ROW, *range(n_stages), n_stages],
+        "ticktext": ["image", *(f"<b>{stage.name}</b> · {stage.neurons}" for stage in header.stages), "heads"],
+        "showgrid": False,
+    }
+    title = "stage · neurons, from image to heads"
+    if orient == "right":
+        return {
+            "xaxis": theme.axis(title, range=along, **stage),
+            "yaxis": theme.axis("task", range=across[::-1], **task),
+            "margin": {"l": 8, "r": 8, "t": 12, "b": 58},
+        }
+    return {
+        "xaxis": theme.axis("task", range=across, side="top", **task),
+        "yaxis": theme.axis(title, range=along, **stage),
         "margin": {"l": 8, "r": 8, "t": 12, "b": 26},  # the axis is above
     }
-    caption = f"{words.run_title(header)} · {words.place(snapshot.event)}"
-    return theme.figure(traces, frame, round(rows * row_pixels) + _AROUND, caption)
 
 
-def _task(task: int, look: TaskLook, snapshot: Snapshot, boxes: Sequence[Box], rising: Rising) -> list[Properties]:
+def _task(
+    task: int, look: TaskLook, snapshot: Snapshot, boxes: Sequence[Box], rising: Rising, focus: Focus
+) -> list[Properties]:
     """What wears the colour of a task: its strands by weight, what it gives to nodes on their way, its segments."""
     traces = []
-    for weight, lines in _strands(task, snapshot, boxes).items():
-        line = {"color": theme.see_through(look.colour, 0.8), "width": 1 + 2.5 * weight}
+    for (weight, stands_out), lines in _strands(task, snapshot, boxes, focus).items():
+        line = {"color": theme.see_through(look.colour, 0.8 if stands_out else _DIM), "width": 1 + 2.5 * weight}
         traces.append(_path(lines, line, f"strand {look.name}"))
     flows = [
         layout.strand(box.middle(task), box.top, birth.middle(task), birth.bottom)
@@ -103,30 +139,41 @@ def _task(task: int, look: TaskLook, snapshot: Snapshot, boxes: Sequence[Box], r
         if task in birth.tasks and (box.node.stage, box.node.tasks) == (birth.node.stage, (task,))
     ]
     traces.append(_path(flows, {"color": look.colour, "width": 3, "dash": "dot"}, f"flow {look.name}"))
-    filled = [layout.segment_outline(box, task) for box in boxes if task in box.tasks and box.node.kind != "skip"]
-    filled += [
-        layout.segment_outline(layout.filling(box, birth.done), task)
-        for box, birth in rising
-        if task in box.tasks and birth.done > 0
-    ]
-    segments = _path(filled, {"width": 0}, f"{look.letter} {look.label}")
-    traces.append(segments | {"fill": "toself", "fillcolor": look.colour})
+    full = [box for box in boxes if task in box.tasks and box.node.kind != "skip"]
+    full += [layout.filling(box, birth.done) for box, birth in rising if task in box.tasks and birth.done > 0]
+    for stands_out in (True, False) if focus else (True,):
+        filled = [layout.segment_outline(box, task) for box in full if _stands_out(focus, box, task) == stands_out]
+        segments = _path(filled, {"width": 0}, f"{look.letter} {look.label}")
+        colour = look.colour if stands_out else theme.see_through(look.colour, _DIM)
+        traces.append(segments | {"fill": "toself", "fillcolor": colour})
     return traces
 
 
-def _strands(task: int, snapshot: Snapshot, boxes: Sequence[Box]) -> dict[float, Lines]:
-    """The lines of a task by weight: from the image to its first nodes, then along every edge of the graph."""
-    found: dict[float, Lines] = {}
+def _stands_out(focus: Focus, box: Box, task: int) -> bool:
+    """Whether the segment of `task` is picked, or nothing is."""
+    return not focus or (focus.has(box.node.stage, box.node.tasks) and (not focus.tasks or task in focus.tasks))
+
+
+def _strands(task: int, snapshot: Snapshot, boxes: Sequence[Box], focus: Focus) -> dict[tuple[float, bool], Lines]:
+    """The lines of a task by weight and whether they stand out: from the image to its first nodes, then every edge."""
+    found: dict[tuple[float, bool], Lines] = {}
     fed = {edge.target for edge in snapshot.graph.edges}
+    mine = not focus or not focus.tasks or task in focus.tasks
+
+    def stands_out(*stages: int) -> bool:
+        return mine and (focus.stage is None or focus.stage in stages)
+
     for index, box in enumerate(boxes):
         if index not in fed and task in box.tasks:
             x = box.middle(task)
-            found.setdefault(1.0, []).append(layout.strand(x, layout.IMAGE_ROW, x, box.bottom))
+            line = layout.strand(x, layout.IMAGE_ROW, x, box.bottom)
+            found.setdefault((1.0, stands_out(box.node.stage)), []).append(line)
     for edge in snapshot.graph.edges:
         source, target = boxes[edge.source], boxes[edge.target]
         if task in source.tasks and task in target.tasks:
             line = layout.strand(source.middle(task), source.top, target.middle(task), target.bottom)
-            found.setdefault(round(4 * edge.weight) / 4, []).append(line)
+            kind = round(4 * edge.weight) / 4, stands_out(source.node.stage, target.node.stage)
+            found.setdefault(kind, []).append(line)
     return found
 
 
@@ -220,8 +267,8 @@ def _hover(history: History, snapshot: Snapshot, boxes: Sequence[Box]) -> Proper
         "y": [box.y for box, _, _ in spots],
         "mode": "markers",
         "marker": {"size": 22, "symbol": "square", "color": theme.NEUTRAL, "opacity": 0},
-        "customdata": [[facts] for _, _, facts in spots],
-        "hovertemplate": "%{customdata[0]}<extra></extra>",
+        "customdata": [[Focus(box.node.stage, box.node.tasks).mark(), facts] for box, _, facts in spots],
+        "hovertemplate": "%{customdata[1]}<extra></extra>",
         "name": "nodes",
         "showlegend": False,
     }

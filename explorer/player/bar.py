@@ -1,11 +1,10 @@
 """The cursor bar: timeline, buttons with their keys, the sentence of the moment; and the frame every cursor page has.
 
 A page gives `cursor_page` a function that draws one moment. Bar and page are one fragment, so a step redraws only them;
-the fragment runs by itself while a run grows or the cursor plays, and has no timer otherwise.
+a ticker runs the fragment by itself while a run grows or the cursor plays.
 """
 
 import html
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,15 +18,17 @@ from explorer.figures.facts import story
 from explorer.focus import Focus, read_mark
 from explorer.library import Entry, Opened
 from explorer.moments import History, Snapshot
+from explorer.player import play
 from explorer.player.chart import show_chart
 from explorer.player.save import at_moment
 from explorer.player.sidebar import chosen
+from explorer.player.ticker import ticker
 from explorer.state import View
 
 LIVE_SECONDS = 2.0
 """How often a run that is being written is read again."""
 
-_PLAYING, _TICK, _TIMER = "_playing", "_tick", "_timer"
+_LIVE = "_live"
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,11 @@ class Scene:
         return replace(self, view=view)
 
 
-def cursor_page(draw: Callable[[Scene], None]) -> None:
-    """A page under the cursor bar: `draw` is called with the scene at each step. Says what to do if there is no run."""
+def cursor_page(draw: Callable[[Scene], None], animated: bool = False) -> None:
+    """A page under the cursor bar: `draw` is called with the scene at each step. Says what to do if there is no run.
+
+    An `animated` page plays in the browser (`explorer.player.graph`); on the others the server steps.
+    """
     entry = chosen()
     if entry is None:
         _nothing_here()
@@ -59,39 +63,40 @@ def cursor_page(draw: Callable[[Scene], None]) -> None:
     except RunError as error:
         st.error(f"This run cannot be read. {words.plain(str(error))}", icon=":material/error:")
         return
-    timer = _timer(opened)
-    st.session_state[_TIMER] = timer
+    st.session_state[_LIVE] = opened.live
 
     def frame() -> None:
-        _frame(entry, draw)
+        _frame(entry, draw, animated)
 
-    st.fragment(frame, run_every=timer)()
+    st.fragment(frame)()
 
 
-def _frame(entry: Entry, draw: Callable[[Scene], None]) -> None:
+def _frame(entry: Entry, draw: Callable[[Scene], None], animated: bool) -> None:
     try:
         opened = library.open_run(entry)
     except RunError as error:
         st.error(f"This run cannot be read any more. {words.plain(str(error))}", icon=":material/error:")
         return
+    if st.session_state[_LIVE] != opened.live:
+        st.rerun()  # the sidebar says whether the run grows, and only a full run draws it
     history = opened.history
+    if len(history):
+        play.advance(history, _cursor(history), animated)
+    ticker(play.seconds(animated) or (LIVE_SECONDS if opened.live else None))
     if not len(history):
         st.info("This run has no events yet. They appear here as soon as training writes them.")
         return
-    _tick(history)
-    if st.session_state[_TIMER] != _timer(opened):
-        st.rerun()  # only a full run sets the fragment's timer
     index = _cursor(history)
     snapshot = history.snapshot(index)
     _check_focus(history)
     view = state.current()
     show_chart(timeline_figure(history, index, view.grain), state.TIMELINE, timeline.ALT, on_pick=pick)
-    _buttons(history, index, opened.live)
+    _buttons(history, index, opened.live, animated)
     _say(snapshot, history, view)
     _say_focus(history, view)
     with at_moment(history.header, snapshot, opened.run.folder.name):
         draw(Scene(history, snapshot, view, opened))
-    if not st.session_state.get(_PLAYING):
+    if not play.playing():
         state.sync()
 
 
@@ -99,36 +104,14 @@ def pick(found: int | str) -> None:
     """Take over what was clicked in a chart: go to an event, or pick a stage and tasks (the same again: let go)."""
     if isinstance(found, int):
         jump(found)
-    elif focus := read_mark(found):
+    elif (focus := read_mark(found)) is not None:
         state.pick(Focus() if focus == state.current().focus else focus)
 
 
 def jump(index: int | None) -> None:
     """Set the cursor to the event at `index`, or let it follow the last one (None), and stop playing."""
     state.change(moment=index)
-    st.session_state[_PLAYING] = False
-
-
-def _timer(opened: Opened) -> float | None:
-    """Seconds between runs of the fragment, or None for no timer."""
-    if st.session_state.get(_PLAYING):
-        return 1 / state.current().speed
-    return LIVE_SECONDS if opened.live else None
-
-
-def _tick(history: History) -> None:
-    """One step of play, if it is time for one; stops at the end."""
-    if not st.session_state.get(_PLAYING):
-        return
-    view = state.current()
-    if time.monotonic() - st.session_state[_TICK] < 0.7 / view.speed:
-        return  # a click, not the timer
-    st.session_state[_TICK] = time.monotonic()
-    index = _cursor(history)
-    following = history.neighbour(view.grain, index, 1)
-    state.change(moment=following)
-    if following == history.stops(view.grain)[-1]:
-        st.session_state[_PLAYING] = False
+    play.stop()
 
 
 def _cursor(history: History) -> int:
@@ -142,17 +125,14 @@ def _cursor(history: History) -> int:
 
 
 def _step(history: History, by: int) -> None:
-    jump(history.neighbour(state.current().grain, _cursor(history), by))
+    jump(history.neighbour(state.current().grain, play.place(history, _cursor(history)), by))
 
 
-def _toggle_play(history: History) -> None:
-    view = state.current()
-    playing = not st.session_state.get(_PLAYING)
-    st.session_state[_PLAYING] = playing
-    st.session_state[_TICK] = time.monotonic()
-    stops = history.stops(view.grain)
-    if playing and _cursor(history) >= stops[-1]:
-        state.change(moment=stops[0])
+def _toggle_play(history: History, animated: bool) -> None:
+    if play.playing():
+        play.pause(history, _cursor(history))
+    else:
+        play.start(history, _cursor(history), animated)
 
 
 def _next_speed() -> None:
@@ -160,17 +140,17 @@ def _next_speed() -> None:
     state.change(speed=speeds[(speeds.index(state.current().speed) + 1) % len(speeds)])
 
 
-def _buttons(history: History, index: int, live: bool) -> None:
+def _buttons(history: History, index: int, live: bool, animated: bool) -> None:
     view = state.current()
     stops = history.stops(view.grain)
-    playing = bool(st.session_state.get(_PLAYING))
+    playing = play.playing()
     at_start, at_end = index <= stops[0], index >= stops[-1]
     back, on = {"on_click": _step, "args": (history, -1)}, {"on_click": _step, "args": (history, 1)}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="cursor-bar"):
         _button("First", state.FIRST, "first_page", "Home", at_start, on_click=jump, args=(stops[0],))
         _button("Back", state.BACK, "chevron_left", "Left", at_start, **back)
-        play, icon = ("Pause", "pause") if playing else ("Play", "play_arrow")
-        _button(play, state.PLAY, icon, "P", type="primary", on_click=_toggle_play, args=(history,))
+        label, icon = ("Pause", "pause") if playing else ("Play", "play_arrow")
+        _button(label, state.PLAY, icon, "P", type="primary", on_click=_toggle_play, args=(history, animated))
         _button("Next", state.NEXT, "chevron_right", "Right", at_end, **on)
         follows = view.moment is None and not playing
         _button("Last", state.LAST, "last_page", "End", follows, on_click=jump, args=(None,))

@@ -71,6 +71,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
     host.textContent = `This chart cannot be shown: ${problem.message}. The same facts are in the tables.`
   })
   return () => {
+    // Streamlit also cleans up after a call that newer data overtook while the module was loading: then the chart stays
+    if (host.isConnected) return
     host.watcher?.disconnect()
     window.Plotly?.purge(host)
   }

@@ -15,7 +15,7 @@ import streamlit.components.v1 as folders
 import streamlit.components.v2 as components
 
 from explorer.figures import Drawing
-from explorer.player.save import save_menu
+from explorer.player.save import offer_drawing
 
 _SCRIPT = (Path(__file__).parent / "chart.js").read_text(encoding="utf-8")
 _CHART = components.component(
@@ -32,7 +32,7 @@ _PLOTLY = folders.declare_component("plotly", path=str(Path(plotly.__file__).par
 def show_drawing(drawing: Drawing, name: str, on_pick: Callable[[int | str], None] | None = None) -> None:
     """Show a drawing, with a menu that takes it away in files called `name`; `on_pick` as in `show_chart`."""
     show_chart(drawing.figure, drawing.key, drawing.alt, name, on_pick)
-    save_menu(drawing, name)
+    offer_drawing(drawing, name)
 
 
 def show_chart(

@@ -47,8 +47,8 @@ def at_moment(header: RunHeader, snapshot: Snapshot, run: str) -> Iterator[None]
         _where.reset(token)
 
 
-def save_menu(drawing: Drawing, name: str) -> None:
-    """Draw the menu that takes a drawing away in files called `name`."""
+def offer_drawing(drawing: Drawing, name: str, more: Callable[[], None] | None = None) -> None:
+    """Draw the menu that takes a drawing away in files called `name`; `more` draws what else it offers."""
     key = f"save-{drawing.key}"
     menu = st.popover("Save", icon=":material/download:", type="tertiary", key=key, on_change="rerun")
     if menu.open:
@@ -59,6 +59,8 @@ def save_menu(drawing: Drawing, name: str) -> None:
             _table_files(drawing.rows, drawing.csv, drawing.json, drawing.caption, name, key)
             st.markdown("**Caption**")
             st.code(drawing.caption, language=None, wrap_lines=True)
+            if more is not None:
+                more()
 
 
 def show_table(rows: Sequence[Row], key: str, title: str, name: str, **rest: object) -> None:

@@ -4,10 +4,27 @@ import json
 
 import streamlit as st
 
-from explorer import words
+from explorer import state, words
 from explorer.figures import sharing_drawing
+from explorer.figures.layout import Orientation
 from explorer.figures.tables import birth_rows, count_rows, group_rows, node_rows
-from explorer.player import Scene, cursor_page, offer_file, pick, show_drawing, show_table, structure_menu
+from explorer.player import (
+    Scene,
+    cursor_page,
+    graph_works,
+    offer_drawing,
+    offer_file,
+    pick,
+    show_drawing,
+    show_graph,
+    show_table,
+    structure_menu,
+)
+
+ORIENTATIONS: dict[Orientation, str] = {
+    "up": ":material/arrow_upward: Upwards",
+    "right": ":material/arrow_forward: Right",
+}
 
 
 def _counts(scene: Scene) -> None:
@@ -49,12 +66,31 @@ def _beside(scene: Scene) -> None:
     st.dataframe(group_rows(scene.history, scene.snapshot), hide_index=True)
 
 
+def _graph(scene: Scene) -> None:
+    view, name = scene.view, scene.file("structure")
+    st.segmented_control(
+        "The graph grows",
+        list(ORIENTATIONS),
+        format_func=lambda orient: ORIENTATIONS[orient],
+        required=True,
+        label_visibility="collapsed",
+        key=state.held(state.ORIENT, view.orient),
+        on_change=lambda: state.change(orient=st.session_state[state.ORIENT]),
+    )
+    drawing = sharing_drawing(scene.history, scene.snapshot, view.orient, view.focus)
+    if graph_works():
+        show_graph(scene)
+        offer_drawing(drawing, name)
+    else:
+        show_drawing(drawing, name, pick)
+    st.caption(words.READING)
+
+
 def _draw(scene: Scene) -> None:
     _counts(scene)
     graph, beside = st.columns([2, 1], gap="large")
     with graph:
-        show_drawing(sharing_drawing(scene.history, scene.snapshot), scene.file("structure"), pick)
-        st.caption(words.READING)
+        _graph(scene)
     with beside:
         _beside(scene)
     with st.expander("All nodes at this moment, as a table"):
@@ -69,4 +105,4 @@ def _draw(scene: Scene) -> None:
 
 if __name__ == "__main__":  # as Streamlit runs a page
     st.title("Structure")
-    cursor_page(_draw)
+    cursor_page(_draw, animated=graph_works())
