@@ -6,7 +6,7 @@ font to the page's theme. The first five differ by at least 14 units of CIE94 fo
 eyes (simulation of Machado et al. 2009).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,26 +38,14 @@ NEUTRAL = "#868e99"
 FAINT = "rgba(134, 142, 153, 0.22)"
 """Quiet areas: bands, the image, ghosts."""
 
+Shade = Literal["light", "dark"]
+PAGES: Mapping[Shade, tuple[str, str]] = {"light": ("#ffffff", "#1c2026"), "dark": ("#14171c", "#e6e9ee")}
+"""Background and text of files that bring their own page; those of the app's themes in .streamlit/config.toml."""
+LINES: Mapping[Shade, str] = {"light": "#dfe2e7", "dark": "#323842"}
+"""Thin lines on those pages: grids and axes."""
+
 SIMILARITY_SCALE = "Viridis"
 """Sequential and safe for colour blindness; never red against green for fuse and keep."""
-
-Page = Literal["light", "dark"]
-
-
-@dataclass(frozen=True)
-class PageColours:
-    """What a figure takes from its page: paper, text and thin lines."""
-
-    background: str
-    text: str
-    line: str
-
-
-PAGES: dict[Page, PageColours] = {
-    "light": PageColours("#ffffff", "#1c2026", "#dfe2e7"),
-    "dark": PageColours("#14171c", "#e6e9ee", "#323842"),
-}
-"""The pages of the explorer, as .streamlit/config.toml has them, for figures that leave it."""
 
 Properties = dict[str, object]
 """Properties of a trace, a shape or a layout, as plotly names them."""

@@ -67,23 +67,24 @@ def test_every_drawing_becomes_a_figure_of_the_asked_size(found: History, drawin
     assert len(figure.data) == len(drawing.figure.data)
 
 
-@pytest.mark.parametrize("page", get_args(theme.Page))
+@pytest.mark.parametrize("page", get_args(theme.Shade))
 @pytest.mark.parametrize("font", list(FONTS))
-def test_paper_and_font_are_those_asked_for(page: theme.Page, font: Any) -> None:
+def test_paper_and_font_are_those_asked_for(page: theme.Shade, font: Any) -> None:
     found = HISTORIES["rooms"]
     figure = paper_figure(drawings(found, len(found) - 1)[1].figure, PaperLook(page=page, font=font))
-    colours = theme.PAGES[page]
-    assert (figure.layout.paper_bgcolor, figure.layout.plot_bgcolor) == (colours.background, colours.background)
-    assert (figure.layout.font.color, figure.layout.font.family) == (colours.text, FONTS[font])
-    assert theme.contrast(colours.text, colours.background) > 10
+    background, text = theme.PAGES[page]
+    assert (figure.layout.paper_bgcolor, figure.layout.plot_bgcolor) == (background, background)
+    assert (figure.layout.font.color, figure.layout.font.family) == (text, FONTS[font])
+    assert theme.contrast(text, background) > 10
     assert not figure.layout.title.text  # no line was given
 
 
 def test_the_pages_are_those_of_the_app() -> None:
     settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())["theme"]
-    for name, colours in theme.PAGES.items():
-        shown = settings[name]
-        assert colours == theme.PageColours(shown["backgroundColor"], shown["textColor"], shown["borderColor"])
+    for shade in get_args(theme.Shade):
+        shown = settings[shade]
+        assert theme.PAGES[shade] == (shown["backgroundColor"], shown["textColor"])
+        assert theme.LINES[shade] == shown["borderColor"]
 
 
 def test_the_line_below_says_run_and_phase_and_wraps() -> None:
@@ -156,5 +157,5 @@ def test_the_catalogue_names_every_drawing_once() -> None:
 
 
 def test_looks_are_values() -> None:
-    looks = [PaperLook(width, page) for width, page in itertools.product(get_args(Width), get_args(theme.Page))]
+    looks = [PaperLook(width, page) for width, page in itertools.product(get_args(Width), get_args(theme.Shade))]
     assert len(set(looks)) == len(looks)

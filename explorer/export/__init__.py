@@ -5,6 +5,7 @@
     tables.py       rows as CSV, JSON, Markdown and LaTeX
     structures.py   the structure at a moment as GraphML, DOT, JSON and the authors' YAML
     run_tables.py   the tables of a whole run (provenance.py: where it comes from)
+    film.py         the film of the sharing graph as a page, a GIF or an MP4 (scene.py, canvas.py draw it)
     report.py       a whole run as one HTML file (html.py: its pieces; report.css, report.js)
     folder.py       all of that in one folder
     command.py      the command line: `python -m core export RUN --out DIR`

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--progress", type=Path, required=True)
     parser.add_argument("--report", action="store_true", help="only the report: --out is an HTML file")
     parser.add_argument("--width", choices=get_args(Width), default="two")
-    parser.add_argument("--theme", choices=get_args(theme.Page), default="light")
+    parser.add_argument("--theme", choices=get_args(theme.Shade), default="light")
     parser.add_argument("--font", choices=get_args(Font), default="sans")
     parser.add_argument("--text", type=float, default=8.0)
     wanted = parser.parse_args(arguments)

@@ -3,6 +3,7 @@
     report.html     the whole run, offline
     captions.md     the caption of every figure
     figures/        each figure as PNG, SVG and PDF, its data as CSV and JSON
+    animation/      the sharing graph over the run as a page with the player, a GIF and an MP4
     tables/         each table as CSV, JSON, Markdown and LaTeX
     structure/      the last structure as GraphML, DOT, JSON and the authors' YAML
     manifest.json   every file with its SHA-256, and what was left out and why
@@ -22,8 +23,10 @@ from typing import BinaryIO
 
 from core.heartbeat import write_whole
 from core.runs import Run
-from explorer import words
+from explorer import theme, words
 from explorer.export import images
+from explorer.export.film import FilmError, film_gif, film_mp4, film_page
+from explorer.export.film import Look as FilmLook
 from explorer.export.paper import PaperLook, paper_figure
 from explorer.export.provenance import sha256
 from explorer.export.report import report
@@ -32,10 +35,13 @@ from explorer.export.structures import STRUCTURE_LABELS, structure_text
 from explorer.export.tables import TABLE_LABELS, table_text
 from explorer.figures import Drawing
 from explorer.figures.catalogue import Where, chapters, drawings
-from explorer.moments import History
+from explorer.figures.film import Film, film
+from explorer.moments import GRAINS, Grain, History
 
 MANIFEST = "manifest.json"
 MADE_BY = "MTSL Explorer export"
+_MOST_STOPS = 60  # of the animation; beyond, it stops less often
+_SECONDS = 0.5  # from stop to stop
 
 Tell = Callable[[int, int, str], None]
 """Is told how many steps are done, of how many, and what comes next."""
@@ -143,6 +149,15 @@ def _steps(run: Run, history: History, look: PaperLook, left_out: list[str]) -> 
                 folder / "figures", drawing, Where(run.header, history.event(index), name), look, kinds
             ),
         )
+    if history.start is not None:
+        story = film(history, _grain(history))
+        for kind, make in _FILMS.items():
+            yield _Step(
+                f"animation {kind}",
+                lambda folder, kind=kind, make=make: _animation(  # type: ignore[misc]
+                    folder / "animation" / f"sharing.{kind}", make, story, look.page
+                ),
+            )
     yield _Step("captions.md", lambda folder: _write(folder / "captions.md", _captions(run, [one for one, _ in found])))
     yield _Step("tables", lambda folder: _tables(folder / "tables", history, last))
     yield _Step("structure", lambda folder: _structure(folder / "structure", history, last))
@@ -158,6 +173,25 @@ def _figure(folder: Path, drawing: Drawing, where: Where, look: PaperLook, kinds
             _write(folder / f"{drawing.key}.{kind}", images.render(paper, kind, look.scale))
         except images.ImageError as error:
             raise _LeftOut(f"{drawing.key}.{kind}: {error}") from error
+
+
+_FILMS: dict[str, Callable[[Film, theme.Shade], str | bytes]] = {
+    "html": lambda story, shade: film_page(story),
+    "gif": lambda story, shade: film_gif(story, FilmLook(shade=shade), _SECONDS),
+    "mp4": lambda story, shade: film_mp4(story, FilmLook(shade=shade), _SECONDS),
+}
+
+
+def _animation(path: Path, make: Callable[[Film, theme.Shade], str | bytes], story: Film, shade: theme.Shade) -> None:
+    try:
+        _write(path, make(story, shade))
+    except FilmError as error:
+        raise _LeftOut(f"{path.name}: {error}") from error
+
+
+def _grain(history: History) -> Grain:
+    """The finest grain whose film does not get very long."""
+    return next((grain for grain in reversed(GRAINS) if len(history.stops(grain)) <= _MOST_STOPS), GRAINS[0])
 
 
 def _captions(run: Run, found: list[Drawing]) -> str:

@@ -91,14 +91,14 @@ def render(figure: go.Figure, kind: Picture, scale: float = 1.0) -> bytes:
     return _with_dpi(picture, round(96 * scale)) if kind == "png" else picture
 
 
-def figure_html(figure: go.Figure, title: str, caption: str, page: theme.Page = "light") -> str:
+def figure_html(figure: go.Figure, title: str, caption: str, page: theme.Shade = "light") -> str:
     """A whole page with the figure and plotly's script inside: opens from disk with the network cut."""
-    colours = theme.PAGES[page]
+    background, text = theme.PAGES[page]
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
         f"<style>body{{margin:2rem auto;max-width:{int(figure.layout.width or 960)}px;padding:0 1rem;"
-        f"background:{colours.background};color:{colours.text};font-family:system-ui,sans-serif;line-height:1.5}}"
+        f"background:{background};color:{text};font-family:system-ui,sans-serif;line-height:1.5}}"
         f"figure{{margin:0;overflow-x:auto}}h1{{font-size:1.2rem}}</style></head><body><h1>{escape(title)}</h1>"
         f'<figure><div id="figure" role="img" aria-label="{escape(title)}"></div>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"

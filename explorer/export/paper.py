@@ -49,7 +49,7 @@ class PaperLook:
     """How an exported figure looks; the same look gives the same file."""
 
     width: Width = "two"
-    page: theme.Page = "light"
+    page: theme.Shade = "light"
     font: Font = "sans"
     text: float = 8.0
     """Size of the text, in points."""
@@ -77,9 +77,9 @@ def paper_figure(figure: go.Figure, look: PaperLook, note: str = "") -> go.Figur
     factor = look.text * 96 / 72 / theme.TEXT_SIZE
     found = _scaled(found, factor)
     layout = found["layout"]
-    shown = theme.PAGES[look.page]
-    _set_colours(layout, shown)
-    layout["font"] = {**layout.get("font", {}), "family": FONTS[look.font], "color": shown.text}
+    background, text = theme.PAGES[look.page]
+    _set_colours(layout, background, theme.LINES[look.page])
+    layout["font"] = {**layout.get("font", {}), "family": FONTS[look.font], "color": text}
     layout["width"], layout["autosize"] = look.pixels, False
     screen = float(figure.layout.height)
     layout["height"] = round(screen * _SHRINK[look.width] * max(factor, 0.85)) + _legend_height(found, look, factor)
@@ -108,11 +108,11 @@ def _scaled(value: Any, factor: float, key: str = "", parent: str = "") -> Any:
     return value
 
 
-def _set_colours(layout: dict[str, Any], page: theme.PageColours) -> None:
+def _set_colours(layout: dict[str, Any], background: str, line: str) -> None:
     """The page's colours under what the figure says itself. Mutates `layout`."""
-    layout["paper_bgcolor"] = layout["plot_bgcolor"] = page.background
+    layout["paper_bgcolor"] = layout["plot_bgcolor"] = background
     for name in [key for key in layout if key.startswith(("xaxis", "yaxis"))]:
-        lines = {"gridcolor": page.line, "linecolor": page.line, "tickcolor": page.line}
+        lines = {"gridcolor": line, "linecolor": line, "tickcolor": line}
         layout[name] = {**lines, **layout[name]}
 
 

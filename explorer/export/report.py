@@ -144,8 +144,7 @@ def player_section(history: History) -> str:
     if history.start is None:
         return ""
     grain: Grain = "neuron" if len(history) <= _MOST_STOPS else "decision"
-    # an inline module cannot be imported, so its one export becomes a plain function
-    player = _PLAYER.read_text(encoding="utf-8").replace("export function mountGraph", "function mountGraph")
+    player = _PLAYER.read_text(encoding="utf-8")
     options = {"alt": SHARING_ALT, "height": graph_height(history.header, "up"), "story": True}
     return (
         f'<p>{escape(words.READING)}</p><div id="player" class="player"></div>'

@@ -1,6 +1,7 @@
 """What all pages share: the sidebar with the run, and the cursor bar with its timeline, buttons and keys;
 charts that stay in place, the graph that moves, and the button that takes data away."""
 
+from explorer.player.animation import offer_animation
 from explorer.player.bar import Scene, cursor_page, jump, pick
 from explorer.player.chart import show_chart, show_drawing
 from explorer.player.download import offer_file
@@ -14,6 +15,7 @@ __all__ = [
     "cursor_page",
     "graph_works",
     "jump",
+    "offer_animation",
     "offer_drawing",
     "offer_file",
     "pick",

@@ -16,12 +16,14 @@ TYPES = {
     "svg": "image/svg+xml",
     "png": "image/png",
     "pdf": "application/pdf",
+    "gif": "image/gif",
+    "mp4": "video/mp4",
     "zip": "application/zip",
 }
 """Ending of a file -> its media type."""
 
 
-def offer_file(label: str, make: Callable[[], str], name: str, key: str | None = None) -> None:
+def offer_file(label: str, make: Callable[[], str | bytes], name: str, key: str | None = None) -> None:
     """Draw a button that saves what `make` gives as the file `name`, whose ending says what it is."""
     kind = TYPES[name.rpartition(".")[2]]
     st.download_button(label, make, name, kind, icon=":material/download:", on_click="ignore", key=key)

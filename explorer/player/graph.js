@@ -267,10 +267,10 @@ function painter(canvas, film, options) {
     font(11, 600)
     const names = up ? film.stages.map(([name, neurons]) => `${name} · ${neurons}`) : film.tasks.map(([label]) => label)
     const widest = Math.max(...names.map((name) => ink.measureText(name).width), 34) + (up ? 0 : 22)
-    const gutter = 24 + Math.min(widest, width * 0.27)
+    const gutter = 30 + Math.min(widest, width * 0.27)
     const box = up
-      ? { l: gutter, r: width - 6, t: 44, b: height - 6 }
-      : { l: gutter, r: width - 8, t: 8, b: height - 74 }
+      ? { l: gutter, r: width - 6, t: 54, b: height - 6 }
+      : { l: gutter, r: width - 8, t: 8, b: height - 92 }
     Object.assign(place, { up, width, height, box, gutter })
     const [wide, high] = up ? [across, along] : [along, across]
     place.sx = (box.r - box.l) / (wide[1] - wide[0])
@@ -452,10 +452,10 @@ function painter(canvas, film, options) {
     for (const flow of scene.flows.values()) {
       if (flow.loss === null) continue
       ink.globalAlpha = flow.alpha
-      const x = place.x(flow.x0, flow.y0), y = place.y(flow.x0, flow.y0)
+      // below the task node, or in it below its letter
+      const along = flow.y0 - film.geometry.height * (place.up ? 1 : 0.5)
       const said = `${film.tasks[flow.task][1]} ${short(flow.loss)}`
-      if (place.up) rimmed(said, x, y - 7)
-      else rimmed(said, x + 5, y - 9, "left")
+      rimmed(said, place.x(flow.x0, along), place.y(flow.x0, along) + (place.up ? 8 : 17))
     }
   }
 
@@ -496,7 +496,7 @@ function painter(canvas, film, options) {
     ink.translate(x, y)
     if (!flat) ink.rotate(-Math.PI / 4)
     font(11, 600)
-    write(fitted(text, flat ? place.sx - 4 : 66, 11, 600), 0, flat ? 6 : 2, colours.text, flat ? "center" : "right")
+    write(fitted(text, flat ? place.sx - 4 : 92, 11, 600), 0, flat ? 6 : 2, colours.text, flat ? "center" : "right")
     ink.restore()
   }
 
@@ -504,12 +504,10 @@ function painter(canvas, film, options) {
   function taskLabel([label, letter, colour, on], at) {
     const { up, gutter } = place
     const chip = 9 + 6 * letter.length
-    const room = (up ? place.sx - 6 : gutter - 26) - chip - 4
-    const name = room > 22 ? fitted(label, room, 11, 600) : ""
-    font(11, 600)
-    const wide = chip + (name ? 4 + ink.measureText(name).width : 0)
-    const x = up ? place.x(at, 0) - wide / 2 : gutter - 6 - wide
-    const y = up ? 28 : place.y(at, 0)
+    const room = up ? place.sx - 4 : gutter - 30 - chip
+    const name = room > 30 ? fitted(label, room, 11, 600) : ""
+    const x = up ? place.x(at, 0) - chip / 2 : gutter - 6 - chip
+    const y = up ? 27 : place.y(at, 0)
     ink.fillStyle = colour
     ink.beginPath()
     ink.roundRect(x, y - 7.5, chip, 15, 4)
@@ -517,7 +515,8 @@ function painter(canvas, film, options) {
     font(10, 700)
     write(letter, x + chip / 2, y + 0.5, on)
     font(11, 600)
-    if (name) write(name, x + chip + 4, y + 0.5, colours.text, "left")
+    if (name && up) write(name, x + chip / 2, y + 16, colours.text)
+    else if (name) write(name, x - 5, y + 0.5, colours.text, "right")
   }
 
   function draw(scene, focus, clock) {
@@ -574,8 +573,10 @@ const STYLE = `
 .graph-player button:hover { color: var(--st-primary-color, #d6336c); border-color: currentColor; }
 .graph-player input { flex: 1; min-width: 60px; height: 24px; margin: 0; accent-color: var(--st-primary-color, #d6336c); cursor: pointer; }
 .graph-player output { font-variant-numeric: tabular-nums; opacity: 0.75; white-space: nowrap; }
-.graph-player .graph-story { min-height: 2.8em; margin: 4px 0 0; font-size: 12.5px; line-height: 1.4; overflow: hidden;
-  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
+.graph-player .graph-story { margin: 4px 0 0; font-size: 12.5px; line-height: 1.4; min-height: 2.8em; }
+.graph-player .graph-story.passing { position: absolute; left: 0; right: 0; bottom: 36px; margin: 0; padding: 4px 8px;
+  min-height: 0; border-radius: 6px; background: var(--st-secondary-background-color, #f4f5f7); opacity: 0.94; pointer-events: none; }
+.graph-player .graph-story[hidden] { display: none; }
 .graph-player .graph-story b { font-weight: 600; margin-right: 6px; }
 .graph-player .graph-tip { position: absolute; z-index: 5; pointer-events: none; max-width: min(320px, 90%); padding: 6px 9px;
   font-size: 12px; line-height: 1.4; border-radius: 6px; border: 1px solid var(--st-border-color, #8886);
@@ -661,8 +662,8 @@ export function mountGraph(host, film, options = {}) {
     count.textContent = `${at + 1} / ${film.frames.length}`
     where.textContent = frame[1]
     what.textContent = frame[2]
-    story.hidden = false
-    story.style.visibility = set.story || mode !== "rest" ? "visible" : "hidden"
+    story.hidden = !set.story && (mode === "rest" || mode === "glide")
+    story.classList.toggle("passing", !set.story)
     const playing = mode === "play"
     if (button.dataset.icon !== String(playing)) {
       button.dataset.icon = String(playing)

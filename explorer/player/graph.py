@@ -18,7 +18,7 @@ _HOST = (Path(__file__).parent / "graph_host.js").read_text(encoding="utf-8")
 _GRAPH = components.component(
     "mtsl_explorer.graph", html='<div class="graph"></div>', js=SCRIPT + _HOST, isolate_styles=False
 )
-_BELOW = 84  # pixels of the scrub bar and of the two lines of its sentence
+_BELOW = 40  # pixels of the scrub bar
 _HEARD, _FAILED = "_heard", "_graph_failed"
 
 

@@ -159,7 +159,7 @@ def _look(key: str) -> PaperLook:
     """The look that is chosen for exported figures; every menu starts with the last one."""
     last: PaperLook = st.session_state.get(_LOOK, PaperLook())
     left, right = st.columns(2)
-    widths, fonts, pages = get_args(Width), get_args(Font), get_args(theme.Page)
+    widths, fonts, pages = get_args(Width), get_args(Font), get_args(theme.Shade)
     with left:
         width = st.selectbox(
             "Width", widths, index=widths.index(last.width), format_func=WIDTH_LABELS.__getitem__, key=f"{key}-width"

@@ -12,6 +12,7 @@ from explorer.player import (
     Scene,
     cursor_page,
     graph_works,
+    offer_animation,
     offer_drawing,
     offer_file,
     pick,
@@ -80,7 +81,7 @@ def _graph(scene: Scene) -> None:
     drawing = sharing_drawing(scene.history, scene.snapshot, view.orient, view.focus)
     if graph_works():
         show_graph(scene)
-        offer_drawing(drawing, name)
+        offer_drawing(drawing, name, lambda: offer_animation(scene))
     else:
         show_drawing(drawing, name, pick)
     st.caption(words.READING)
