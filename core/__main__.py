@@ -111,15 +111,16 @@ def export(
         typer.Option(help="Of figures: Helvetica or Arial, Times, Computer Modern, DejaVu Sans."),
     ] = "sans",
     text: Annotated[float, typer.Option(help="Size of text in figures, in points.", min=4, max=24)] = 8.0,
+    animation: Annotated[bool, typer.Option(help="Write the sharing graph over the run as GIF and MP4, too.")] = True,
 ) -> None:
-    """Write all of a run into a folder: a report (HTML), figures (PNG, SVG, PDF), data, tables and structures.
+    """Write all of a run into a folder: report (HTML), figures (PNG, SVG, PDF), animation, data, tables, structures.
 
     PNG, SVG and PDF need Chrome or Chromium on this machine; without one everything else is written.
     """
     # by name and only here: the engine never depends on the explorer, which may be absent
     module = importlib.import_module("explorer.export.command")
     paper = importlib.import_module("explorer.export.paper")
-    module.export(folder, out, paper.PaperLook(width, theme, font, text), zipped, force, Console())
+    module.export(folder, out, paper.PaperLook(width, theme, font, text), zipped, force, animation, Console())
 
 
 @app.command()

@@ -126,7 +126,15 @@ def test_without_a_browser_everything_but_pictures(tmp_path: Path) -> None:
     assert "CSV" in found.left_out[0]
     names = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert not [name for name in names if name.endswith((".png", ".svg", ".pdf"))]
-    assert {"report.html", "captions.md", MANIFEST, "tables/metrics.tex", "structure/structure.yaml"} <= names
+    assert {
+        "report.html",
+        "captions.md",
+        "animation/sharing.gif",
+        "animation/sharing.mp4",
+        MANIFEST,
+        "tables/metrics.tex",
+        "structure/structure.yaml",
+    } <= names
     for key in ("timeline", "sharing", "grid", "matrix", "metrics", "sharing-phase01"):
         assert {f"figures/{key}.csv", f"figures/{key}.json"} <= names
     manifest = json.loads((tmp_path / "out" / MANIFEST).read_text())
@@ -147,7 +155,7 @@ def test_only_an_earlier_export_is_replaced(tmp_path: Path) -> None:
     out = tmp_path / "out"
 
     def export(force: bool = False) -> None:
-        export_run(run, history, out, force=force)  # type: ignore[arg-type]
+        export_run(run, history, out, force=force, animation=False)  # type: ignore[arg-type]
 
     out.mkdir()
     (out / "mine.txt").write_text("precious")
@@ -198,14 +206,14 @@ def test_a_missing_browser_is_named_with_what_still_works() -> None:
 
 
 def test_the_command_exports_without_a_browser_in_an_empty_path(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "rooms", SMALL)
+    folder = ROOT / "assets" / "runs" / "mtsl-rooms"
     environment = {
         **os.environ,
         "PATH": str(tmp_path),
         images.BROWSER_VARIABLE: str(tmp_path / "none"),
         "COLUMNS": "300",
     }
-    command = [sys.executable, "-m", "core", "export", str(folder), "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "core", "export", str(folder), "--no-animation", "--out", str(tmp_path / "out")]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert re.match(r"0/\d+ report.html", lines[0])

@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from core.heartbeat import process_start, write_whole
-from core.runs import read_run
+from core.runs import Run, read_run
 from explorer import theme
 from explorer.export import images
-from explorer.export.folder import Exported, Tell, export_run
+from explorer.export.folder import Exported, export_run
 from explorer.export.paper import Font, PaperLook, Width
 from explorer.export.report import report
 from explorer.moments import History
@@ -45,14 +45,14 @@ class Progressed(BaseModel):
     notes: tuple[str, ...] = ()
 
 
-def export(run: Path, out: Path, look: PaperLook, zipped: bool, force: bool, console: Console) -> None:
+def export(run: Path, out: Path, look: PaperLook, zipped: bool, force: bool, animation: bool, console: Console) -> None:
     """Export a run into a folder, with a bar on a terminal and one line a step elsewhere.
 
     Raises `ValueError` with a message for people, and `KeyboardInterrupt` with nothing left behind.
     """
     started = time.monotonic()
     with _shown(console) as tell:
-        found = _export(run, out, look, zipped, force, False, tell)
+        found = export_run(*_read(run), out, look, zipped, force, animation, tell)
     images.close()
     for problem in found.left_out:
         console.print(f"[yellow]left out:[/] {_plain(problem)}", soft_wrap=True, highlight=False)
@@ -87,15 +87,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, interrupted)
     write()
     try:
-        found = _export(
-            wanted.run,
-            wanted.out,
-            look,
-            True,
-            True,
-            wanted.report,
-            lambda done, total, label: write(done=done, total=total, label=label),
-        )
+        run, history = _read(wanted.run)
+        if wanted.report:
+            write(total=1, label="report.html")
+            write_whole(wanted.out, report(run, history).encode())
+            found = Exported(wanted.out, 1, (), None)
+        else:
+            found = export_run(
+                run,
+                history,
+                wanted.out,
+                look,
+                zipped=True,
+                force=True,
+                tell=lambda done, total, label: write(done=done, total=total, label=label),
+            )
     except (ValueError, OSError, images.ImageError) as error:
         write(error=str(error) or type(error).__name__)
         return 2
@@ -110,16 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _export(
-    folder: Path, out: Path, look: PaperLook, zipped: bool, force: bool, only_report: bool, tell: Tell
-) -> Exported:
+def _read(folder: Path) -> tuple[Run, History]:
     run = read_run(folder)
-    history = History(run.header, run.events)
-    if not only_report:
-        return export_run(run, history, out, look, zipped, force, tell)
-    tell(0, 1, "report.html")
-    write_whole(out, report(run, history).encode())
-    return Exported(out, 1, (), None)
+    return run, History(run.header, run.events)
 
 
 @contextmanager

@@ -74,9 +74,12 @@ def export_run(
     look: PaperLook | None = None,
     zipped: bool = False,
     force: bool = False,
+    animation: bool = True,
     tell: Tell = lambda done, total, label: None,
 ) -> Exported:
     """Write everything about a run into the folder `out`, and the same into `out`.zip if wanted.
+
+    The animation files take about as long as all figures together; without `animation` they are left out.
 
     Raises `ValueError` for a run without events, and for an `out` that holds anything but an earlier export; `force`
     replaces an earlier export even if files were changed or added since.
@@ -90,7 +93,7 @@ def export_run(
     left_out: list[str] = []
     try:
         part.mkdir()
-        steps = list(_steps(run, history, look or PaperLook(), left_out))
+        steps = list(_steps(run, history, look or PaperLook(), animation, left_out))
         for done, step in enumerate(steps):
             tell(done, len(steps), step.label)
             try:
@@ -133,7 +136,7 @@ def _check_place(out: Path, force: bool) -> None:
         raise ValueError(f"{out}: {what} since it was exported. Choose another folder, or replace it with --force.")
 
 
-def _steps(run: Run, history: History, look: PaperLook, left_out: list[str]) -> Iterator[_Step]:
+def _steps(run: Run, history: History, look: PaperLook, animation: bool, left_out: list[str]) -> Iterator[_Step]:
     last, name = len(history) - 1, run.folder.name
     found = [(drawing, last) for drawing in drawings(history, last)]
     found += [(drawing, chapter.index) for chapter in chapters(history) for drawing in chapter.drawings]
@@ -149,7 +152,7 @@ def _steps(run: Run, history: History, look: PaperLook, left_out: list[str]) -> 
                 folder / "figures", drawing, Where(run.header, history.event(index), name), look, kinds
             ),
         )
-    if history.start is not None:
+    if animation and history.start is not None:
         story = film(history, _grain(history))
         for kind, make in _FILMS.items():
             yield _Step(

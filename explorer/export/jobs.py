@@ -49,13 +49,13 @@ def start_export(folder: Path, kind: Kind) -> None:
     if found is not None and found.live:
         return
     _remove_old()
-    place = _place(folder, kind)
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
-    (place / _STAMP).write_text(_stamp(folder))
-    command = [sys.executable, "-m", "explorer.export.command", str(folder), "--progress", str(place / _PROGRESS)]
+    here = place(folder, kind)
+    shutil.rmtree(here, ignore_errors=True)
+    here.mkdir(parents=True)
+    (here / _STAMP).write_text(_stamp(folder))
+    command = [sys.executable, "-m", "explorer.export.command", str(folder), "--progress", str(here / _PROGRESS)]
     command += ["--out", str(_result(folder, kind).with_suffix("" if kind == "all" else ".html"))]
-    with (place / _LOG).open("wb") as log:
+    with (here / _LOG).open("wb") as log:
         process = subprocess.Popen(
             [*command, *(["--report"] if kind == "report" else [])],
             cwd=_REPOSITORY,
@@ -65,7 +65,7 @@ def start_export(folder: Path, kind: Kind) -> None:
             start_new_session=True,
         )
     begun = Progressed(pid=process.pid, born=process_start(process.pid))
-    with contextlib.suppress(FileExistsError), (place / _PROGRESS).open("x") as file:  # the process may be faster
+    with contextlib.suppress(FileExistsError), (here / _PROGRESS).open("x") as file:  # the process may be faster
         file.write(begun.model_dump_json())
     # without someone who waits, a process that ended would stay behind as a zombie for as long as the app runs
     threading.Thread(target=process.wait, name=f"wait for {process.pid}", daemon=True).start()
@@ -73,10 +73,10 @@ def start_export(folder: Path, kind: Kind) -> None:
 
 def read_export(folder: Path, kind: Kind) -> ExportJob | None:
     """The export of a run as it stands, or None if there is none of the run as it is now."""
-    place = _place(folder, kind)
+    here = place(folder, kind)
     try:
-        now = Progressed.model_validate_json((place / _PROGRESS).read_bytes())
-        stamp = (place / _STAMP).read_text()
+        now = Progressed.model_validate_json((here / _PROGRESS).read_bytes())
+        stamp = (here / _STAMP).read_text()
     except (FileNotFoundError, ValidationError):
         return None
     live = not now.finished and not now.error and _alive(now)
@@ -94,7 +94,7 @@ def read_export(folder: Path, kind: Kind) -> ExportJob | None:
 def cancel_export(folder: Path, kind: Kind) -> None:
     """Ask an export to stop; it leaves nothing behind."""
     with contextlib.suppress(FileNotFoundError, ValidationError, ProcessLookupError):
-        now = Progressed.model_validate_json((_place(folder, kind) / _PROGRESS).read_bytes())
+        now = Progressed.model_validate_json((place(folder, kind) / _PROGRESS).read_bytes())
         if _alive(now):
             os.kill(now.pid, signal.SIGTERM)
 
@@ -103,7 +103,8 @@ def _alive(now: Progressed) -> bool:
     return process_start(now.pid) == now.born != "zombie"
 
 
-def _place(folder: Path, kind: Kind) -> Path:
+def place(folder: Path, kind: Kind) -> Path:
+    """The folder that holds the export of a run and its progress."""
     name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:20]
     return _root() / name / kind
 
@@ -113,7 +114,7 @@ def _root() -> Path:
 
 
 def _result(folder: Path, kind: Kind) -> Path:
-    return _place(folder, kind) / f"{folder.name}{'.zip' if kind == 'all' else '.html'}"
+    return place(folder, kind) / f"{folder.name}{'.zip' if kind == 'all' else '.html'}"
 
 
 def _stamp(folder: Path) -> str:
@@ -126,7 +127,7 @@ def _stamp(folder: Path) -> str:
 
 def _remove_old() -> None:
     """Take away exports that nobody asked for in days."""
-    for place in _root().glob("*/*"):
+    for old in _root().glob("*/*"):
         with contextlib.suppress(OSError):
-            if time.time() - place.stat().st_mtime > _KEPT_SECONDS:
-                shutil.rmtree(place, ignore_errors=True)
+            if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
+                shutil.rmtree(old, ignore_errors=True)
