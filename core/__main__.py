@@ -1,5 +1,6 @@
 """The command line: `python -m core --help`."""
 
+import importlib
 import json
 import sys
 from collections.abc import Callable
@@ -93,6 +94,33 @@ def validate(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run fol
 
     run = validate_run(folder)
     typer.echo(f"{folder}: valid\n{summary(run.header, run.events)}")
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to: a new or empty one, or an earlier export.")],
+    zipped: Annotated[bool, typer.Option("--zip", help="Write the same into a zip file beside the folder.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an export that was changed since.")] = False,
+    width: Annotated[
+        Literal["one", "two", "screen"], typer.Option(help="Of figures: one column (85 mm), two (178 mm), or a slide.")
+    ] = "two",
+    theme: Annotated[Literal["light", "dark"], typer.Option(help="Paper of figures.")] = "light",
+    font: Annotated[
+        Literal["sans", "serif", "modern", "dejavu"],
+        typer.Option(help="Of figures: Helvetica or Arial, Times, Computer Modern, DejaVu Sans."),
+    ] = "sans",
+    text: Annotated[float, typer.Option(help="Size of text in figures, in points.", min=4, max=24)] = 8.0,
+    animation: Annotated[bool, typer.Option(help="Write the sharing graph over the run as GIF and MP4, too.")] = True,
+) -> None:
+    """Write all of a run into a folder: report (HTML), figures (PNG, SVG, PDF), animation, data, tables, structures.
+
+    PNG, SVG and PDF need Chrome or Chromium on this machine; without one everything else is written.
+    """
+    # by name and only here: the engine never depends on the explorer, which may be absent
+    module = importlib.import_module("explorer.export.command")
+    paper = importlib.import_module("explorer.export.paper")
+    module.export(folder, out, paper.PaperLook(width, theme, font, text), zipped, force, animation, Console())
 
 
 @app.command()

@@ -41,6 +41,8 @@ FAINT = "rgba(134, 142, 153, 0.22)"
 Shade = Literal["light", "dark"]
 PAGES: Mapping[Shade, tuple[str, str]] = {"light": ("#ffffff", "#1c2026"), "dark": ("#14171c", "#e6e9ee")}
 """Background and text of files that bring their own page; those of the app's themes in .streamlit/config.toml."""
+LINES: Mapping[Shade, str] = {"light": "#dfe2e7", "dark": "#323842"}
+"""Thin lines on those pages: grids and axes."""
 
 SIMILARITY_SCALE = "Viridis"
 """Sequential and safe for colour blindness; never red against green for fuse and keep."""

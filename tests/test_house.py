@@ -53,6 +53,9 @@ def test_imports_go_one_way() -> None:
     for path in sources("explorer/figures"):
         for name in imports(path):
             assert name.split(".")[0] not in {"streamlit", "torch"}, f"{path} imports {name}"
+    for path in sources("explorer/export"):
+        for name in imports(path):
+            assert name.split(".")[0] != "streamlit", f"{path} imports {name}"
     for path in sources("explorer"):
         for name in imports(path):
             assert name.split(".")[0] not in {"torch", "torchvision"}, f"{path} imports {name}"

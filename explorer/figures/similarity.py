@@ -162,7 +162,9 @@ def scores_figure(history: History, measurement: Measurement) -> go.Figure:
         "xaxis": theme.axis("most groups allowed, k", dtick=1, range=[first - 0.5, last + 0.5], showgrid=False),
         "yaxis": theme.axis("score (mean similarity)"),
     }
-    return theme.figure([best, ring, threshold], layout, 300)
+    stage = words.stage_name(history.header, measurement.similarity.stage)
+    caption = f"{words.run_title(history.header)} · {stage}, phase {measurement.similarity.phase}"
+    return theme.figure([best, ring, threshold], layout, 320, caption)
 
 
 def colour_range(measurements: Sequence[Measurement], scale: Scale) -> tuple[float, float]:

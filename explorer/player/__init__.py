@@ -3,11 +3,12 @@ charts that stay in place, the graph that moves, and the button that takes data 
 
 from explorer.player.animation import offer_animation
 from explorer.player.bar import Scene, cursor_page, jump, pick
-from explorer.player.chart import offer_drawing, show_chart, show_drawing
+from explorer.player.chart import show_chart, show_drawing
 from explorer.player.choices import choose_baseline, choose_tasks
 from explorer.player.download import offer_file
 from explorer.player.gallery import show_frames, show_panels
 from explorer.player.graph import graph_works, show_graph
+from explorer.player.save import offer_drawing, show_table, structure_menu
 from explorer.player.sidebar import choose_run
 
 __all__ = [
@@ -27,4 +28,6 @@ __all__ = [
     "show_frames",
     "show_graph",
     "show_panels",
+    "show_table",
+    "structure_menu",
 ]

@@ -20,6 +20,7 @@ from explorer.library import Entry, Opened
 from explorer.moments import History, Snapshot
 from explorer.player import play
 from explorer.player.chart import show_chart
+from explorer.player.save import at_moment
 from explorer.player.sidebar import chosen
 from explorer.player.ticker import ticker
 from explorer.state import View
@@ -93,7 +94,8 @@ def _frame(entry: Entry, draw: Callable[[Scene], None], animated: bool) -> None:
     _buttons(history, index, opened.live, animated)
     _say(snapshot, history, view)
     _say_focus(history, view)
-    draw(Scene(history, snapshot, view, opened))
+    with at_moment(history.header, snapshot, opened.run.folder.name):
+        draw(Scene(history, snapshot, view, opened))
     if not play.playing():
         state.sync()
 

@@ -15,7 +15,7 @@ import streamlit.components.v1 as folders
 import streamlit.components.v2 as components
 
 from explorer.figures import Drawing
-from explorer.player.download import offer_file
+from explorer.player.save import offer_drawing
 
 _SCRIPT = (Path(__file__).parent / "chart.js").read_text(encoding="utf-8")
 _CHART = components.component(
@@ -33,18 +33,6 @@ def show_drawing(drawing: Drawing, name: str, on_pick: Callable[[int | str], Non
     """Show a drawing, with a menu that takes it away in files called `name`; `on_pick` as in `show_chart`."""
     show_chart(drawing.figure, drawing.key, drawing.alt, name, on_pick)
     offer_drawing(drawing, name)
-
-
-def offer_drawing(drawing: Drawing, name: str, more: Callable[[], None] | None = None) -> None:
-    """The menu that takes a drawing away in files called `name`; `more` draws what else it offers."""
-    with st.popover("Save", icon=":material/download:", type="tertiary", key=f"save-{drawing.key}"):
-        st.markdown(f"**{drawing.title}**")
-        offer_file("Data as CSV", drawing.csv, f"{name}.csv")
-        offer_file("Data as JSON", drawing.json, f"{name}.json")
-        st.caption("Caption")
-        st.code(drawing.caption, language=None, wrap_lines=True)
-        if more is not None:
-            more()
 
 
 def show_chart(

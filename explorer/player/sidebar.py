@@ -7,6 +7,7 @@ import streamlit as st
 from core.runs import RunError
 from explorer import library, state, words
 from explorer.library import Entry, Opened
+from explorer.player.take import take_run
 
 _COLOURS: dict[words.StateLabel, Literal["blue", "green", "gray", "orange", "red"]] = {
     "recorded": "gray",
@@ -37,6 +38,8 @@ def choose_run(entries: list[Entry], with_grain: bool = True) -> None:
                 key=state.held(state.GRAIN, state.current().grain),
                 on_change=lambda: state.change(grain=st.session_state[state.GRAIN]),
             )
+        if entry is not None:
+            take_run(entry)
     st.session_state[_ENTRY] = entry
 
 

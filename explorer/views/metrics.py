@@ -14,7 +14,16 @@ from explorer.figures.rows import csv_text
 from explorer.figures.tables import curve_rows, metric_rows
 from explorer.glossary import GLOSSARY
 from explorer.library import Entry
-from explorer.player import Scene, choose_baseline, choose_tasks, cursor_page, offer_file, pick, show_drawing
+from explorer.player import (
+    Scene,
+    choose_baseline,
+    choose_tasks,
+    cursor_page,
+    offer_file,
+    pick,
+    show_drawing,
+    show_table,
+)
 
 SHOW_HELP = (
     "**Key metric**: the first metric of each task. **Second**: its next metric, or the key metric where it has no "
@@ -86,7 +95,8 @@ def _draw(entries: Sequence[Entry], scene: Scene) -> None:
         return
     drawing = metrics_drawing(history, index, view.show, view.tasks, view.smooth, baseline)
     show_drawing(drawing, scene.file("metrics"), pick)
-    st.dataframe(metric_rows(history, index, view.show, baseline, view.tasks), hide_index=True, column_config=COLUMNS)
+    rows = metric_rows(history, index, view.show, baseline, view.tasks)
+    show_table(rows, "metrics-table", "Every task", scene.file("metrics"), column_config=COLUMNS)
     offer_file("All metrics and losses (CSV)", lambda: csv_text(curve_rows(history)), f"{scene.file('metrics')}.csv")
     if baseline:
         _against(scene, baseline)

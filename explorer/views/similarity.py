@@ -7,7 +7,7 @@ from explorer.figures import grid_drawing, matrix_drawing, scores_drawing
 from explorer.figures.similarity import Scale
 from explorer.figures.tables import candidate_rows
 from explorer.moments import Measurement
-from explorer.player import Scene, cursor_page, pick, show_drawing
+from explorer.player import Scene, cursor_page, pick, show_drawing, show_table
 
 SCALES: dict[Scale, str] = {"measured": "range of this run", "unit": "0 to 1"}
 
@@ -26,9 +26,11 @@ def _one(scene: Scene, measurement: Measurement) -> None:
             return
         show_drawing(scores_drawing(scene.history, measurement), scene.file("scores"))
         st.markdown(words.plain(measurement.decision.reason))
-    st.dataframe(
+    show_table(
         candidate_rows(scene.history, measurement),
-        hide_index=True,
+        "candidates",
+        "Candidates of the decision",
+        scene.file("candidates"),
         column_config={"Score": st.column_config.NumberColumn(format="%.4f")},
     )
 

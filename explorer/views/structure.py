@@ -19,6 +19,8 @@ from explorer.player import (
     pick,
     show_drawing,
     show_graph,
+    show_table,
+    structure_menu,
 )
 
 ORIENTATIONS: dict[Orientation, str] = {
@@ -94,7 +96,8 @@ def _draw(scene: Scene) -> None:
     with beside:
         _beside(scene)
     with st.expander("All nodes at this moment, as a table"):
-        st.dataframe(node_rows(scene.history, scene.snapshot), hide_index=True)
+        show_table(node_rows(scene.history, scene.snapshot), "nodes", "All nodes", scene.file("nodes"))
+    structure_menu(scene.history, scene.snapshot, scene.file("structure"))
     offer_file(
         "All moments with counts (JSON)",
         lambda: json.dumps(count_rows(scene.history), indent=1),

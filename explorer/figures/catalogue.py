@@ -1,0 +1,97 @@
+"""Every drawing of a run in one list, for the report, the export of a whole run, and whoever else wants them all.
+
+A page that adds a drawing adds one line to `drawings`. Structures and matrices change from phase to phase: `chapters`
+gives them where each structural-learning phase ends.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+import plotly.graph_objects as go
+
+from core.events import AnyEvent
+from core.runs import RunHeader
+from explorer import words
+from explorer.figures.drawing import Drawing
+from explorer.figures.grid import grid_drawing
+from explorer.figures.metrics import metrics_drawing
+from explorer.figures.sharing import sharing_drawing
+from explorer.figures.similarity import matrix_drawing, scores_drawing
+from explorer.figures.timeline import timeline_drawing
+from explorer.moments import History, Measurement
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """The drawings of one structural-learning phase, at its last event."""
+
+    phase: int
+    index: int
+    drawings: tuple[Drawing, ...]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Of which run and moment exported figures are; `run` is the run's id, "" for none."""
+
+    header: RunHeader
+    event: AnyEvent | None
+    run: str = ""
+
+    def below(self, figure: go.Figure) -> str:
+        """The line below an exported figure. A figure that names a phase itself is of that phase, not of the cursor."""
+        own = str(figure.layout.title.text or "")
+        place = words.place(self.event) if self.event else ""
+        said = own if re.search(r"\bphase \d", own) else " · ".join(filter(None, (words.run_title(self.header), place)))
+        return f"{said} · run {self.run}" if self.run else said
+
+
+def drawings(history: History, index: int) -> list[Drawing]:
+    """The drawings that show the run at the event at `index`, each with a key of its own."""
+    if not len(history):
+        return []
+    found = [
+        timeline_drawing(history, index, "decision"),
+        sharing_drawing(history, history.snapshot(index)),
+    ]
+    measured = history.measured(index)
+    if measured:
+        found.append(grid_drawing(history, index))
+        found += decision_drawings(history, measured[-1])
+    if history.evaluations:
+        found.append(metrics_drawing(history, index, "metric"))
+        if any(len(task.metrics) > 1 for task in history.header.tasks):
+            found.append(_named(metrics_drawing(history, index, "second"), "second-metrics"))
+    if history.epochs:
+        found.append(_named(metrics_drawing(history, index, "loss"), "losses"))
+    return found
+
+
+def decision_drawings(history: History, measurement: Measurement) -> list[Drawing]:
+    """What one decision was taken from: the matrix, and the scores if it is decided."""
+    matrix = matrix_drawing(history, measurement)
+    return [matrix, scores_drawing(history, measurement)] if measurement.decision else [matrix]
+
+
+def chapters(history: History) -> list[Chapter]:
+    """The sharing graph at the end of every structural-learning phase, with the matrices that were measured in it.
+
+    Keys are as in `sharing-phase03` and `matrix-phase03-stage01-1`, so that files sort in the order of the run.
+    """
+    found = []
+    for phase in history.phases:
+        if phase.role != "structural-learning":
+            continue
+        end = f"phase{phase.number:02d}"
+        graph = _named(sharing_drawing(history, history.snapshot(phase.last)), f"sharing-{end}")
+        inside = [one for one in history.measurements if phase.first <= one.index <= phase.last]
+        matrices = [
+            _named(matrix_drawing(history, one), f"matrix-{end}-stage{one.similarity.stage:02d}-{number}")
+            for number, one in enumerate(inside, start=1)
+        ]
+        found.append(Chapter(phase.number, phase.last, (graph, *matrices)))
+    return found
+
+
+def _named(drawing: Drawing, key: str) -> Drawing:
+    return replace(drawing, key=key)
