@@ -26,6 +26,8 @@ SPEEDS = (0.5, 1.0, 2.0, 4.0)
 RUN, GRAIN, GOTO, TIMELINE, GRID = "run", "grain", "goto", "timeline", "grid"
 FIRST, BACK, PLAY, NEXT, LAST, SPEED, LIVE = "first", "back", "play", "next", "last", "speed", "live"
 SHOW, TASK, SCALE, CLEAR = "show", "task", "scale", "clear"
+THRESHOLD, RULE, RECORDED, TREE, LOWER, HIGHER = "threshold", "rule", "recorded", "tree", "lower", "higher"
+PICK_STAGE, PICK_PAIR, MEASUREMENT = "pick-stage", "pick-pair", "measurement"
 
 Orientation = Literal["up", "right"]
 """Where the sharing graph grows to, from the image to the heads."""

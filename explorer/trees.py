@@ -65,6 +65,20 @@ def tree_at(found: tuple[Tree, ...], threshold: float) -> int:
     return next((place for place, tree in enumerate(found) if threshold < tree.high), len(found) - 1)
 
 
+def threshold_range(study: Study, rule: Rule | None, *more: float) -> tuple[float, float]:
+    """The thresholds between which anything happens in a run, `more` values included, with a margin, in hundredths.
+
+    Below and above them every recorded decision and the final tree stay as they are.
+    """
+    points = [tree.low for tree in trees(study, rule)[1:]]
+    for phase, decided in study.decided.items():
+        for candidate in decided:
+            points += study.flips(phase, candidate, rule).points
+    points += [study.threshold, *more]
+    low, high = math.floor(100 * min(points)) / 100 - 0.01, math.ceil(100 * max(points)) / 100 + 0.01
+    return round(max(low, LOWEST), 2), round(min(high, HIGHEST), 2)
+
+
 def roundest(low: float, high: float) -> float:
     """The roundest number strictly between `low` and `high`, the nearest to their middle; up to six decimals.
 

@@ -89,6 +89,10 @@ GLOSSARY = {
     "score": "Of a task: its mean similarity to the others in its group, 0 if it is alone. Of a partition: the mean "
     "over its tasks.",
     "threshold": "The least score that a partition should reach, and that a group must exceed to fuse.",
+    "grouping rule": "How a partition is chosen. Best partition, MTSL's own: of all partitions with the fewest groups "
+    "whose score reaches the threshold, the best. Best pairs: the best of those in which every pair lies above it.",
+    "what if": "The run's recorded similarities, decided anew under another threshold or rule, without training.",
+    "flip point": "A threshold at which a decision, or the final tree, changes. Between two of them nothing does.",
     "amalgamation": "The group node learns to reproduce the outputs of its task nodes, each through a small channel "
     "coding of its own.",
     "parameters": "Trainable weights of the whole network, heads included. While a group node is being born, its "
@@ -120,6 +124,16 @@ def change(now: float, before: float) -> str:
     if not before or round(1000 * (now / before - 1)) == 0:
         return "±0 %"
     return f"{100 * (now / before - 1):+.3g} %".replace("-", "−")
+
+
+def threshold(number: float) -> str:
+    """A threshold or a similarity with three decimals, more where it needs them.
+
+    >>> threshold(0.93), threshold(0.92815)
+    ('0.930', '0.92815')
+    """
+    digits = f"{number:.6f}".rstrip("0")
+    return max(digits, f"{number:.3f}", key=len).replace("-", "−")
 
 
 def duration(seconds: float) -> str:

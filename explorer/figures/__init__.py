@@ -4,6 +4,8 @@
     sharing.py     sharing_figure: the sharing graph at a moment (geometry in layout.py)
     similarity.py  matrix_figure, scores_figure: one measurement and why its decision fell
     grid.py        grid_figure: all measurements of a run, stages × phases
+    what_if.py     what_if_figure, recorded_figure: the tree of another threshold or rule beside the recorded one
+    flips.py       flips_figure: at which thresholds decisions and tree change
     metrics.py     metrics_figure: every task over the epochs
     tables.py      the same facts as rows of tables (facts.py: in words)
     rows.py        a row of a table, and CSV
@@ -17,24 +19,32 @@ Backgrounds and fonts are left to the theme of whoever shows them; task colours,
 """
 
 from explorer.figures.drawing import Drawing
+from explorer.figures.flips import flips_drawing, flips_figure
 from explorer.figures.grid import grid_drawing, grid_figure
 from explorer.figures.metrics import metrics_drawing, metrics_figure
 from explorer.figures.sharing import sharing_drawing, sharing_figure
 from explorer.figures.similarity import matrix_drawing, matrix_figure, scores_drawing, scores_figure
 from explorer.figures.timeline import timeline_drawing, timeline_figure
+from explorer.figures.what_if import recorded_drawing, recorded_figure, what_if_drawing, what_if_figure
 
 __all__ = [
     "Drawing",
+    "flips_drawing",
+    "flips_figure",
     "grid_drawing",
     "grid_figure",
     "matrix_drawing",
     "matrix_figure",
     "metrics_drawing",
     "metrics_figure",
+    "recorded_drawing",
+    "recorded_figure",
     "scores_drawing",
     "scores_figure",
     "sharing_drawing",
     "sharing_figure",
     "timeline_drawing",
     "timeline_figure",
+    "what_if_drawing",
+    "what_if_figure",
 ]

@@ -4,7 +4,8 @@ from bisect import bisect_left
 
 from core.events import Evaluated, TasksGrouped
 from core.sharing import SharingNode
-from core.structure import Node
+from core.structure import Node, Partition
+from explorer import theme
 from explorer.moments import Grain, History, group_similarity
 from explorer.words import count, sentence, stage_name, task_names
 
@@ -55,3 +56,14 @@ def node_reason(history: History, node: Node, index: int) -> str:
         score = f"best partition scored {asked[-1].score:.3f}, threshold {asked[-1].min_similarity:.3f}"
         return f"not fused in phase {asked[-1].phase}: {score}"
     return "never compared so far" if len(node.tasks) == 1 else "shared from the start"
+
+
+def letters(history: History, groups: Partition, coloured: bool = False) -> str:
+    """Groups as letters of their tasks, from left to right as in figures; each in its task's colour if wanted."""
+    looks, order = theme.looks(history.header), history.order()
+
+    def letter(task: int) -> str:
+        look = looks[task]
+        return f'<span style="color:{look.colour}"><b>{look.letter}</b></span>' if coloured else look.letter
+
+    return " | ".join("+".join(letter(task) for task in sorted(group, key=order.index)) for group in groups)

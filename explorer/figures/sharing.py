@@ -1,10 +1,11 @@
 """The sharing graph at a moment: who shares which stage, what is being born and what was removed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
+from core.sharing import SharingNode
 from core.structure import Node
 from explorer import theme, words
 from explorer.figures import layout
@@ -38,11 +39,17 @@ def sharing_drawing(history: History, snapshot: Snapshot) -> Drawing:
     )
 
 
-def sharing_figure(history: History, snapshot: Snapshot) -> go.Figure:
+def sharing_figure(
+    history: History,
+    snapshot: Snapshot,
+    facts: Callable[[SharingNode], str] | None = None,
+    unsure: Collection[Node] = (),
+) -> go.Figure:
     """The sharing graph of `snapshot`: one strand and one colour a task, widths by neurons.
 
     Group nodes on their way stand dashed above their task nodes and fill up as amalgamation goes on; those that took
     their place in this phase have a strong outline; nodes removed in this phase lie dotted and crossed below their row.
+    For a structure that the run never had, `facts` says what the pointer finds at a node; `unsure` nodes are dotted.
     """
     header = history.header
     looks = theme.looks(header)
@@ -59,10 +66,13 @@ def sharing_figure(history: History, snapshot: Snapshot) -> go.Figure:
     traces += _outlines([box for box in boxes if len(box.tasks) > 1], "shared", theme.NEUTRAL, 1.2)
     traces += _outlines([box for box in boxes if box.node.kind == "skip"], "skip", theme.NEUTRAL, 1.2, "dot")
     traces += _outlines(fresh, "new", theme.ACCENT, 2.6)
+    doubtful = [box for box in boxes if Node(box.node.stage, box.node.tasks) in unsure and box.node.kind != "head"]
+    traces += _outlines(doubtful, "not known", theme.NEUTRAL, 2.6, "dot")
     traces += _outlines([box for box, _ in rising], "being born", theme.ACCENT, 1.8, "dash")
     traces += _outlines(ghosts, "removed", theme.NEUTRAL, 1.2, "dot")
     traces += [_crosses(ghosts), _inside(boxes, looks), _beside(boxes, looks), _progress(rising)]
-    traces.append(_hover(history, snapshot, [*boxes, *(box for box, _ in rising)]))
+    known = facts or (lambda node: node_facts(history, node, snapshot.index))
+    traces.append(_hover(known, [*boxes, *(box for box, _ in rising)]))
 
     n_stages = len(header.stages)
     rows = n_stages + 2
@@ -211,16 +221,16 @@ def _crosses(ghosts: Sequence[Box]) -> Properties:
     }
 
 
-def _hover(history: History, snapshot: Snapshot, boxes: Sequence[Box]) -> Properties:
+def _hover(facts: Callable[[SharingNode], str], boxes: Sequence[Box]) -> Properties:
     """What the pointer finds: an unseen square on every segment, with the facts of its node."""
-    spots = [(box, task, node_facts(history, box.node, snapshot.index)) for box in boxes for task in box.tasks]
+    spots = [(box, task, facts(box.node)) for box in boxes for task in box.tasks]
     return {
         "type": "scatter",
         "x": [box.middle(task) for box, task, _ in spots],
         "y": [box.y for box, _, _ in spots],
         "mode": "markers",
         "marker": {"size": 22, "symbol": "square", "color": theme.NEUTRAL, "opacity": 0},
-        "customdata": [[facts] for _, _, facts in spots],
+        "customdata": [[said] for _, _, said in spots],
         "hovertemplate": "%{customdata[0]}<extra></extra>",
         "name": "nodes",
         "showlegend": False,

@@ -1,0 +1,285 @@
+"""Where decisions flip: the outcomes of every recorded decision over the threshold, and the tree that comes of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from core.flips import Outcome
+from core.grouping import Rule
+from core.structure import Candidate, Node
+from explorer import theme, words
+from explorer.figures.drawing import Drawing
+from explorer.figures.facts import letters
+from explorer.figures.rows import Row
+from explorer.focus import Focus
+from explorer.moments import History
+from explorer.theme import Properties
+from explorer.trees import Tree, threshold_range, tree_at, trees
+from explorer.what_if import Study, named
+
+ALT = (
+    "Above, the parameters of the final network over the threshold, as stairs; below, one bar a recorded decision over "
+    "the same threshold, cut where its outcome changes, with the groups that fuse as letters."
+)
+MOST_ROWS = 40
+_ROW, _STAIRS, _GAP, _AROUND = 24, 130, 34, 96
+_LETTER = 0.011  # share of the axis that a letter needs
+
+_STYLES: dict[str, Properties] = {
+    "nothing fuses": {"color": "rgba(0,0,0,0)"},
+    "some fuse": {
+        "color": theme.FAINT,
+        "pattern": {"shape": "/", "size": 7, "solidity": 0.12, "fgcolor": theme.NEUTRAL, "fillmode": "overlay"},
+    },
+    "all fuse into one": {"color": theme.see_through(theme.NEUTRAL, 0.42)},
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One recorded decision and all its outcomes."""
+
+    phase: int
+    candidate: Candidate
+    outcomes: tuple[Outcome, ...]
+    current: bool
+    """Whether it is the last one up to the cursor."""
+
+
+def flips_drawing(
+    history: History, study: Study, index: int, threshold: float, rule: Rule | None, focus: Focus
+) -> Drawing:
+    """Flip points of the decisions and of the final tree, ready to be shown and exported."""
+    shown, all_lines = _shown(study, index, rule, focus), len(_lines(study, index, rule))
+    some = f" {len(shown)} of {all_lines} decisions, {_which(history, focus)}." if len(shown) < all_lines else ""
+    return Drawing(
+        key="flips",
+        title="Flip points",
+        figure=flips_figure(history, study, index, threshold, rule, focus),
+        alt=ALT,
+        caption=f"Parameters of the final network (top) and outcome of each recorded decision (bars) over the "
+        f"threshold, {rule or study.rule}, {words.run_title(history.header)}. Letters: groups that fuse; filled: all "
+        f"candidates into one; hatched: some; empty: nothing fuses. Solid line: recorded threshold; dashed: what-if."
+        f"{some}",
+        rows=lambda: flip_rows(history, study, rule),
+    )
+
+
+def flips_figure(
+    history: History, study: Study, index: int, threshold: float, rule: Rule | None, focus: Focus
+) -> go.Figure:
+    """Stairs of the final tree's parameters above one bar a decision; both over the threshold.
+
+    At most `MOST_ROWS` decisions are drawn: of the picked stage, else those around the event at `index`.
+    """
+    low, high = threshold_range(study, rule, threshold)
+    lines = _shown(study, index, rule, focus)
+    height = _ROW * max(len(lines), 1) + _STAIRS + _GAP + _AROUND
+    inside = height - _AROUND
+    traces = [_bars(history, lines, (low, high), name, style) for name, style in _STYLES.items()]
+    found = trees(study, rule)
+    traces += [_stairs(found, (low, high)), _spots(found, (low, high))]
+    here = found[tree_at(found, threshold)]
+    traces.append(
+        {
+            "type": "scatter",
+            "x": [threshold],
+            "y": [here.counts.parameters],
+            "yaxis": "y2",
+            "mode": "markers",
+            "marker": {"symbol": "diamond", "size": 10, "color": theme.ACCENT},
+            "hoverinfo": "skip",
+            "name": "what-if tree",
+            "showlegend": False,
+        }
+    )
+    layout: Properties = {
+        "xaxis": theme.axis("threshold (least similarity to fuse)", range=[low, high], anchor="y"),
+        "yaxis": theme.axis(
+            "decision: phase · stage · candidates",
+            domain=[0, 1 - (_STAIRS + _GAP) / inside],
+            tickvals=list(range(len(lines))),
+            ticktext=[_label(history, line, focus) for line in lines],
+            range=[len(lines) - 0.4, -0.6],
+            showgrid=False,
+        ),
+        "yaxis2": theme.axis(
+            "parameters", domain=[1 - _STAIRS / inside, 1], anchor="x", rangemode="tozero", nticks=5, tickformat="~s"
+        ),
+        "barmode": "overlay",
+        "bargap": 0,
+    }
+    shapes = [
+        _line(study.threshold, "recorded", theme.NEUTRAL, "solid"),
+        _line(threshold, "what if", theme.ACCENT, "dash"),
+    ]
+    return theme.figure(traces, layout, height, f"{words.run_title(history.header)} · {rule or study.rule}", shapes)
+
+
+def flip_rows(history: History, study: Study, rule: Rule | None) -> list[Row]:
+    """Every outcome of every recorded decision with the thresholds between which it holds."""
+    return [
+        {
+            "phase": line.phase,
+            "stage": words.stage_name(history.header, line.candidate.stage),
+            "candidates": letters(history, (line.candidate.tasks,)),
+            "from": max(outcome.low, -1.0),
+            "to": min(outcome.high, 1.0),
+            "fuses": letters(history, named(outcome.fused, line.candidate)) or "nothing",
+        }
+        for line in _lines(study, -1, rule)
+        for outcome in line.outcomes
+        if outcome.high > -1 and outcome.low < 1
+    ]
+
+
+def tree_rows(history: History, study: Study, rule: Rule | None) -> list[Row]:
+    """Every final tree with the thresholds between which it stands, its size, and what it lacks of the one before."""
+    rows: list[Row] = []
+    before: Tree | None = None
+    for tree in trees(study, rule):
+        lost = [node for node in (before.nodes if before else ()) if node not in tree.nodes]
+        gained = [node for node in tree.nodes if before and node not in before.nodes]
+
+        rows.append(
+            {
+                "From": tree.low,
+                "To": tree.high,
+                "Nodes": tree.counts.nodes,
+                "Parameters": tree.counts.parameters,
+                "MACs": tree.counts.macs,
+                "Group nodes lost": _named_nodes(history, lost),
+                "Group nodes gained": _named_nodes(history, gained),
+            }
+        )
+        before = tree
+    return rows
+
+
+def _named_nodes(history: History, nodes: Sequence[Node]) -> str:
+    """Some group nodes in words."""
+    shown = [f"{words.stage_name(history.header, stage)} {letters(history, (group,))}" for stage, group in nodes]
+    return ", ".join(shown[:4]) + (f" and {len(shown) - 4} more" if len(shown) > 4 else "")
+
+
+def _lines(study: Study, index: int, rule: Rule | None) -> list[Line]:
+    """All recorded decisions in order."""
+    found = [(phase, candidate) for phase, decided in sorted(study.decided.items()) for candidate in sorted(decided)]
+    past = [place for place, (phase, _) in enumerate(found) if study.indices[phase] <= index]
+    return [
+        Line(phase, candidate, study.flips(phase, candidate, rule).outcomes, bool(past) and place == past[-1])
+        for place, (phase, candidate) in enumerate(found)
+    ]
+
+
+def _shown(study: Study, index: int, rule: Rule | None, focus: Focus) -> list[Line]:
+    """The decisions that the figure has room for."""
+    lines = _lines(study, index, rule)
+    if len(lines) > MOST_ROWS and focus.stage is not None:
+        lines = [line for line in lines if line.candidate.stage == focus.stage] or lines
+    middle = next((place for place, line in enumerate(lines) if line.current), 0)
+    first = max(0, min(middle - MOST_ROWS // 2, len(lines) - MOST_ROWS))
+    return lines[first : first + MOST_ROWS]
+
+
+def _which(history: History, focus: Focus) -> str:
+    if focus.stage is not None:
+        return f"those of {words.stage_name(history.header, focus.stage)}"
+    return "those around the cursor; pick a stage to see its own"
+
+
+def _bars(
+    history: History, lines: Sequence[Line], ends: tuple[float, float], name: str, style: Properties
+) -> Properties:
+    """All outcomes of one kind, as pieces of bars."""
+    bars = []
+    for row, line in enumerate(lines):
+        for outcome in line.outcomes:
+            low, high = max(outcome.low, ends[0]), min(outcome.high, ends[1])
+            groups = named(outcome.fused, line.candidate)
+            whole = groups == (line.candidate.tasks,)
+            kind = "all fuse into one" if whole else "some fuse" if groups else "nothing fuses"
+            if low < high and kind == name:
+                bars.append((row, line, low, high, groups))
+    texts = []
+    for _, _, low, high, groups in bars:
+        plain = letters(history, groups)
+        room = (high - low) / (ends[1] - ends[0]) > _LETTER * (len(plain) + 1)
+        texts.append(letters(history, groups, coloured=True) if room else "")
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "y": [row for row, *_ in bars],
+        "x": [high - low for _, _, low, high, _ in bars],
+        "base": [low for _, _, low, _, _ in bars],
+        "width": 0.74,
+        "marker": {"line": {"color": theme.NEUTRAL, "width": 1}, **style},
+        "text": texts,
+        "textposition": "inside",
+        "insidetextanchor": "start",
+        "textangle": 0,
+        "constraintext": "none",
+        "textfont": {"size": theme.SMALL_TEXT},
+        "customdata": [
+            [
+                Focus(line.candidate.stage, line.candidate.tasks).mark(),
+                f"phase {line.phase} · {words.stage_name(history.header, line.candidate.stage)}<br>"
+                f"threshold {words.threshold(low)} to {words.threshold(high)}: "
+                + (" | ".join(words.task_names(history.header, group) for group in groups) or "nothing fuses"),
+            ]
+            for _, line, low, high, groups in bars
+        ],
+        "hovertemplate": "%{customdata[1]}<extra></extra>",
+        "name": name,
+        "showlegend": True,
+    }
+
+
+def _stairs(found: Sequence[Tree], ends: tuple[float, float]) -> Properties:
+    """Parameters of the final tree over the threshold."""
+    seen = [tree for tree in found if tree.high > ends[0] and tree.low < ends[1]]
+    return {
+        "type": "scatter",
+        "x": [max(seen[0].low, ends[0]), *(tree.low for tree in seen[1:]), ends[1]],
+        "y": [*(tree.counts.parameters for tree in seen), seen[-1].counts.parameters],
+        "yaxis": "y2",
+        "mode": "lines",
+        "line": {"shape": "hv", "color": theme.NEUTRAL, "width": 2},
+        "hoverinfo": "skip",
+        "name": "final tree",
+        "showlegend": False,
+    }
+
+
+def _spots(found: Sequence[Tree], ends: tuple[float, float]) -> Properties:
+    """What the pointer finds on each stair."""
+    seen = [tree for tree in found if tree.high > ends[0] and tree.low < ends[1]]
+    return {
+        "type": "scatter",
+        "x": [(max(tree.low, ends[0]) + min(tree.high, ends[1])) / 2 for tree in seen],
+        "y": [tree.counts.parameters for tree in seen],
+        "yaxis": "y2",
+        "mode": "markers",
+        "marker": {"size": 6, "color": theme.NEUTRAL},
+        "text": [
+            f"threshold {words.threshold(tree.low)} to {words.threshold(tree.high)}<br>{tree.counts.nodes} nodes · "
+            f"{words.count(tree.counts.parameters)} parameters · {words.count(tree.counts.macs)} MACs"
+            for tree in seen
+        ],
+        "hovertemplate": "%{text}<extra></extra>",
+        "name": "trees",
+        "showlegend": False,
+    }
+
+
+def _line(x: float, name: str, colour: str, dash: str) -> Properties:
+    line = {"color": colour, "width": 2, "dash": dash}
+    return {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line, "name": name}
+
+
+def _label(history: History, line: Line, focus: Focus) -> str:
+    stage, tasks = line.candidate
+    group = "all" if len(tasks) == len(history.header.tasks) else letters(history, (tasks,))
+    text = f"{line.phase} · {words.stage_name(history.header, stage)} · {group}"
+    return f"<b>{text}</b>" if line.current or focus.has(stage, tasks) else text
