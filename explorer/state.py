@@ -59,7 +59,7 @@ class View:
     show: Show = "metric"
     smooth: float = 0.0
     """Weight of the past in smoothed curves, in [0, 0.95]; 0 does not smooth."""
-    scale: Scale = "measured"
+    scale: Scale = "run"
     base: str = ""
     """Id of the run that metrics are compared with; "" is none."""
     others: tuple[str, ...] = ()
@@ -229,7 +229,7 @@ def open_view(run: str, moment: int | None = None) -> None:
     change(run=run, moment=moment, stage=None, tasks=(), threshold=None, rule=None, image=0)
 
 
-def held(key: str, value: str | int | float | Group) -> str:
+def held(key: str, value: str | int | float | Group | None) -> str:
     """Set the widget `key` before it is drawn, so that the view rules and not what the widget remembers; its key."""
     st.session_state[key] = value
     return key

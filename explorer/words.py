@@ -86,6 +86,8 @@ GLOSSARY = {
     "alignment": "A loss that pulls the task nodes of a candidate group towards similar features.",
     "similarity": "Debiased linear CKA between the outputs of two task nodes on the same images: 1 is the same up to "
     "rotation and scale, 0 is unrelated. It can fall slightly below 0.",
+    "colour scale": "Which values the ends of the colours stand for: the least and largest of the run, of each stage "
+    "or of each phase, or 0 and 1. It is printed beside the colours.",
     "score": "Of a task: its mean similarity to the others in its group, 0 if it is alone. Of a partition: the mean "
     "over its tasks.",
     "threshold": "The least score that a partition should reach, and that a group must exceed to fuse.",

@@ -299,7 +299,7 @@ def test_an_undefined_similarity_is_crossed_and_says_so(undefined: History) -> N
 
 def test_the_colour_scale_is_printed(rooms: History) -> None:
     found = [v for m in rooms.measurements for i, row in enumerate(m.similarity.matrix) for v in row[:i]]
-    for scale, low, high in (("unit", 0.0, 1.0), ("measured", min(found), max(found))):  # type: ignore[type-var]
+    for scale, low, high in (("unit", 0.0, 1.0), ("run", min(found), max(found))):  # type: ignore[type-var]
         for figure in (matrix_figure(rooms, rooms.measurements[0], scale), grid_figure(rooms, 0, scale)):  # type: ignore[arg-type]
             cells = figure.data[0]
             assert (cells.zmin, cells.zmax) == (low, high)

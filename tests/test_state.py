@@ -40,7 +40,7 @@ WRONG = {
     "rule": ("worst", "best-partition, best-pairs"),
     "speed": ("7", "0.5, 1, 2, 4"),
     "show": ("all", "metric, second, loss"),
-    "scale": ("log", "measured, unit"),
+    "scale": ("log", "run, stage, phase, unit"),
 }
 
 

@@ -3,6 +3,8 @@
     timeline.py    timeline_figure: phases, decisions, neuron events and the cursor
     sharing.py     sharing_figure: the sharing graph at a moment (geometry in layout.py)
     similarity.py  matrix_figure, scores_figure: one measurement and why its decision fell
+    dendrogram.py  dendrogram_figure: the same measurement as a tree of clusters
+    pairs.py       pairs_figure: each pair of tasks over the structural phases
     grid.py        grid_figure: all measurements of a run, stages × phases
     what_if.py     what_if_figure, recorded_figure: the tree of another threshold or rule beside the recorded one
     flips.py       flips_figure: at which thresholds decisions and tree change
@@ -18,10 +20,12 @@ Backgrounds and fonts are left to the theme of whoever shows them; task colours,
 `explorer.theme`.
 """
 
+from explorer.figures.dendrogram import dendrogram_drawing, dendrogram_figure
 from explorer.figures.drawing import Drawing
 from explorer.figures.flips import flips_drawing, flips_figure
 from explorer.figures.grid import grid_drawing, grid_figure
 from explorer.figures.metrics import metrics_drawing, metrics_figure
+from explorer.figures.pairs import pairs_drawing, pairs_figure
 from explorer.figures.sharing import sharing_drawing, sharing_figure
 from explorer.figures.similarity import matrix_drawing, matrix_figure, scores_drawing, scores_figure
 from explorer.figures.timeline import timeline_drawing, timeline_figure
@@ -29,6 +33,8 @@ from explorer.figures.what_if import recorded_drawing, recorded_figure, what_if_
 
 __all__ = [
     "Drawing",
+    "dendrogram_drawing",
+    "dendrogram_figure",
     "flips_drawing",
     "flips_figure",
     "grid_drawing",
@@ -37,6 +43,8 @@ __all__ = [
     "matrix_figure",
     "metrics_drawing",
     "metrics_figure",
+    "pairs_drawing",
+    "pairs_figure",
     "recorded_drawing",
     "recorded_figure",
     "scores_drawing",
