@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from core.flips import Outcome
 from core.grouping import Rule
-from core.structure import Candidate, Node
+from core.structure import Candidate, Node, Partition
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
 from explorer.figures.facts import letters
@@ -29,10 +29,10 @@ _LETTER = 0.011  # share of the axis that a letter needs
 _STYLES: dict[str, Properties] = {
     "nothing fuses": {"color": "rgba(0,0,0,0)"},
     "some fuse": {
-        "color": theme.FAINT,
+        "color": "rgba(0,0,0,0)",
         "pattern": {"shape": "/", "size": 7, "solidity": 0.12, "fgcolor": theme.NEUTRAL, "fillmode": "overlay"},
     },
-    "all fuse into one": {"color": theme.see_through(theme.NEUTRAL, 0.42)},
+    "all fuse into one": {"color": theme.FAINT},
 }
 
 
@@ -45,6 +45,24 @@ class Line:
     outcomes: tuple[Outcome, ...]
     current: bool
     """Whether it is the last one up to the cursor."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One outcome of a decision in its row, cut to the axis."""
+
+    row: int
+    line: Line
+    low: float
+    high: float
+    groups: Partition
+
+    @property
+    def kind(self) -> str:
+        """Which of `_STYLES` it has."""
+        if self.groups == (self.line.candidate.tasks,):
+            return "all fuse into one"
+        return "some fuse" if self.groups else "nothing fuses"
 
 
 def flips_drawing(
@@ -77,7 +95,9 @@ def flips_figure(
     lines = _shown(study, index, rule, focus)
     height = _ROW * max(len(lines), 1) + _STAIRS + _GAP + _AROUND
     inside = height - _AROUND
-    traces = [_bars(history, lines, (low, high), name, style) for name, style in _STYLES.items()]
+    pieces = _pieces(lines, (low, high))
+    traces = [_bars(history, pieces, name, style) for name, style in _STYLES.items()]
+    traces.append(_texts(history, pieces, high - low))
     found = trees(study, rule)
     traces += [_stairs(found, (low, high)), _spots(found, (low, high))]
     here = found[tree_at(found, threshold)]
@@ -102,6 +122,7 @@ def flips_figure(
             tickvals=list(range(len(lines))),
             ticktext=[_label(history, line, focus) for line in lines],
             range=[len(lines) - 0.4, -0.6],
+            ticklabelstandoff=4,
             showgrid=False,
         ),
         "yaxis2": theme.axis(
@@ -189,50 +210,61 @@ def _which(history: History, focus: Focus) -> str:
     return "those around the cursor; pick a stage to see its own"
 
 
-def _bars(
-    history: History, lines: Sequence[Line], ends: tuple[float, float], name: str, style: Properties
-) -> Properties:
-    """All outcomes of one kind, as pieces of bars."""
-    bars = []
+def _pieces(lines: Sequence[Line], ends: tuple[float, float]) -> list[Piece]:
+    """Every outcome of the decisions that lies within the axis."""
+    found = []
     for row, line in enumerate(lines):
         for outcome in line.outcomes:
             low, high = max(outcome.low, ends[0]), min(outcome.high, ends[1])
-            groups = named(outcome.fused, line.candidate)
-            whole = groups == (line.candidate.tasks,)
-            kind = "all fuse into one" if whole else "some fuse" if groups else "nothing fuses"
-            if low < high and kind == name:
-                bars.append((row, line, low, high, groups))
-    texts = []
-    for _, _, low, high, groups in bars:
-        plain = letters(history, groups)
-        room = (high - low) / (ends[1] - ends[0]) > _LETTER * (len(plain) + 1)
-        texts.append(letters(history, groups, coloured=True) if room else "")
+            if low < high:
+                found.append(Piece(row, line, low, high, named(outcome.fused, line.candidate)))
+    return found
+
+
+def _bars(history: History, pieces: Sequence[Piece], name: str, style: Properties) -> Properties:
+    """All outcomes of one kind, as pieces of bars."""
+    kept = [piece for piece in pieces if piece.kind == name]
     return {
         "type": "bar",
         "orientation": "h",
-        "y": [row for row, *_ in bars],
-        "x": [high - low for _, _, low, high, _ in bars],
-        "base": [low for _, _, low, _, _ in bars],
-        "width": 0.74,
+        "y": [piece.row for piece in kept],
+        "x": [piece.high - piece.low for piece in kept],
+        "base": [piece.low for piece in kept],
+        "width": 0.78,
         "marker": {"line": {"color": theme.NEUTRAL, "width": 1}, **style},
-        "text": texts,
-        "textposition": "inside",
-        "insidetextanchor": "start",
-        "textangle": 0,
-        "constraintext": "none",
-        "textfont": {"size": theme.SMALL_TEXT},
         "customdata": [
             [
-                Focus(line.candidate.stage, line.candidate.tasks).mark(),
-                f"phase {line.phase} · {words.stage_name(history.header, line.candidate.stage)}<br>"
-                f"threshold {words.threshold(low)} to {words.threshold(high)}: "
-                + (" | ".join(words.task_names(history.header, group) for group in groups) or "nothing fuses"),
+                Focus(*piece.line.candidate).mark(),
+                f"phase {piece.line.phase} · {words.stage_name(history.header, piece.line.candidate.stage)}<br>"
+                f"threshold {words.threshold(piece.low)} to {words.threshold(piece.high)}: "
+                + (" | ".join(words.task_names(history.header, group) for group in piece.groups) or "nothing fuses"),
             ]
-            for _, line, low, high, groups in bars
+            for piece in kept
         ],
         "hovertemplate": "%{customdata[1]}<extra></extra>",
         "name": name,
         "showlegend": True,
+    }
+
+
+def _texts(history: History, pieces: Sequence[Piece], width: float) -> Properties:
+    """The groups that fuse as letters, where a piece has room for them."""
+    kept = [
+        piece
+        for piece in pieces
+        if piece.groups and piece.high - piece.low > _LETTER * width * (len(letters(history, piece.groups)) + 1)
+    ]
+    return {
+        "type": "scatter",
+        "x": [piece.low for piece in kept],
+        "y": [piece.row for piece in kept],
+        "mode": "text",
+        "text": [f" {letters(history, piece.groups, coloured=True)}" for piece in kept],
+        "textposition": "middle right",
+        "textfont": {"size": theme.SMALL_TEXT},
+        "hoverinfo": "skip",
+        "name": "letters",
+        "showlegend": False,
     }
 
 
