@@ -83,9 +83,8 @@ def roundest(low: float, high: float) -> float:
     """The roundest number strictly between `low` and `high`, the nearest to their middle; up to six decimals.
 
     >>> roundest(0.9062, 0.9281), roundest(-1.0, 0.8931), roundest(0.95301, 0.95309)
-    (0.92, 0.8, 0.95305)
+    (0.92, -0.1, 0.95305)
     """
-    low = max(low, high - 0.1)  # below all similarities anything is as good; stay near
     middle = (low + high) / 2
     for digits in range(1, 7):
         tens = float(10**digits)

@@ -58,10 +58,12 @@ def tree_steps(view: View, asked: Study) -> None:
     """Draw the choice of the final tree over the threshold, with the steps to the next one; they set the threshold."""
     found = trees(asked, view.rule)
     here = tree_at(found, threshold_of(view, asked))
+    least, most = threshold_range(asked, view.rule)
 
     def jump(place: int) -> None:
         tree = found[place]
-        _ask(asked, asked.threshold if _recorded(tree, view, asked) else roundest(tree.low, tree.high), view.rule)
+        inside = roundest(max(tree.low, least), min(tree.high, most))
+        _ask(asked, asked.threshold if _recorded(tree, view, asked) else inside, view.rule)
 
     def label(place: int) -> str:
         tree = found[place]

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from core.flips import Outcome
 from core.grouping import Rule
-from core.structure import Candidate, Node, Partition
+from core.structure import Candidate, Partition
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
 from explorer.figures.facts import letters
@@ -30,7 +30,7 @@ _STYLES: dict[str, Properties] = {
     "nothing fuses": {"color": "rgba(0,0,0,0)"},
     "some fuse": {
         "color": "rgba(0,0,0,0)",
-        "pattern": {"shape": "/", "size": 7, "solidity": 0.12, "fgcolor": theme.NEUTRAL, "fillmode": "overlay"},
+        "pattern": {"shape": "/", "size": 7, "solidity": 0.25, "fgcolor": theme.NEUTRAL, "fillmode": "overlay"},
     },
     "all fuse into one": {"color": theme.FAINT},
 }
@@ -128,6 +128,7 @@ def flips_figure(
         "yaxis2": theme.axis(
             "parameters", domain=[1 - _STAIRS / inside, 1], anchor="x", rangemode="tozero", nticks=5, tickformat="~s"
         ),
+        "annotations": _names(study.threshold, threshold),
         "barmode": "overlay",
         "bargap": 0,
     }
@@ -153,35 +154,6 @@ def flip_rows(history: History, study: Study, rule: Rule | None) -> list[Row]:
         for outcome in line.outcomes
         if outcome.high > -1 and outcome.low < 1
     ]
-
-
-def tree_rows(history: History, study: Study, rule: Rule | None) -> list[Row]:
-    """Every final tree with the thresholds between which it stands, its size, and what it lacks of the one before."""
-    rows: list[Row] = []
-    before: Tree | None = None
-    for tree in trees(study, rule):
-        lost = [node for node in (before.nodes if before else ()) if node not in tree.nodes]
-        gained = [node for node in tree.nodes if before and node not in before.nodes]
-
-        rows.append(
-            {
-                "From": tree.low,
-                "To": tree.high,
-                "Nodes": tree.counts.nodes,
-                "Parameters": tree.counts.parameters,
-                "MACs": tree.counts.macs,
-                "Group nodes lost": _named_nodes(history, lost),
-                "Group nodes gained": _named_nodes(history, gained),
-            }
-        )
-        before = tree
-    return rows
-
-
-def _named_nodes(history: History, nodes: Sequence[Node]) -> str:
-    """Some group nodes in words."""
-    shown = [f"{words.stage_name(history.header, stage)} {letters(history, (group,))}" for stage, group in nodes]
-    return ", ".join(shown[:4]) + (f" and {len(shown) - 4} more" if len(shown) > 4 else "")
 
 
 def _lines(study: Study, index: int, rule: Rule | None) -> list[Line]:
@@ -308,6 +280,26 @@ def _spots(found: Sequence[Tree], ends: tuple[float, float]) -> Properties:
 def _line(x: float, name: str, colour: str, dash: str) -> Properties:
     line = {"color": colour, "width": 2, "dash": dash}
     return {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line, "name": name}
+
+
+def _names(recorded: float, asked: float) -> list[Properties]:
+    """What the two lines are, each on its outer side; one name where they are one line."""
+    lines = [(recorded, "recorded", theme.NEUTRAL)]
+    if asked != recorded:
+        lines.append((asked, "what if", theme.ACCENT))
+    return [
+        {
+            "text": f"{name} {words.threshold(x)}",
+            "x": x,
+            "y": 1,
+            "yref": "paper",
+            "xanchor": "left" if x == max(recorded, asked) else "right",
+            "yanchor": "top",
+            "showarrow": False,
+            "font": {"size": theme.SMALL_TEXT, "color": colour},
+        }
+        for x, name, colour in lines
+    ]
 
 
 def _label(history: History, line: Line, focus: Focus) -> str:

@@ -1,7 +1,10 @@
 """Two trees side by side, the recorded one and the one of another threshold or rule, and their decisions in rows."""
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 
+from core.grouping import Rule
 from core.sharing import SharingNode
 from core.structure import Group, Node, Partition, Structure
 from explorer import theme, words
@@ -12,6 +15,7 @@ from explorer.figures.rows import Row
 from explorer.figures.sharing import sharing_figure
 from explorer.moments import History, Snapshot
 from explorer.theme import Properties
+from explorer.trees import Tree, trees
 from explorer.what_if import Decision, Replay, Study
 
 ALT = "Sharing graph of the structure that the recorded matrices give under another threshold or rule: hypothetical."
@@ -119,6 +123,29 @@ def decision_rows(history: History, replay: Replay) -> list[Row]:
     ]
 
 
+def tree_rows(history: History, study: Study, rule: Rule | None) -> list[Row]:
+    """Every final tree with the thresholds between which it stands, its size, and what it lacks of the one before."""
+    rows: list[Row] = []
+    before: Tree | None = None
+    for tree in trees(study, rule):
+        lost = [node for node in (before.nodes if before else ()) if node not in tree.nodes]
+        gained = [node for node in tree.nodes if before and node not in before.nodes]
+
+        rows.append(
+            {
+                "From": tree.low,
+                "To": tree.high,
+                "Nodes": tree.counts.nodes,
+                "Parameters": tree.counts.parameters,
+                "MACs": tree.counts.macs,
+                "Group nodes lost": _named_nodes(history, lost),
+                "Group nodes gained": _named_nodes(history, gained),
+            }
+        )
+        before = tree
+    return rows
+
+
 def setting(study: Study, replay: Replay) -> str:
     """Threshold and rule of a replay in words."""
     threshold = study.threshold if replay.threshold is None else replay.threshold
@@ -137,6 +164,12 @@ def known(replay: Replay) -> str:
     later = any(step.phase > replay.parted for step in replay.steps)
     rest = " What follows is an estimate: from there on the matrices come from the network as it was recorded."
     return f"Exact up to the decisions of phase {replay.parted}, the first to differ.{rest if later else ''}"
+
+
+def _named_nodes(history: History, nodes: Sequence[Node]) -> str:
+    """Some group nodes in words."""
+    shown = [f"{words.stage_name(history.header, stage)} {letters(history, (group,))}" for stage, group in nodes]
+    return ", ".join(shown[:4]) + (f" and {len(shown) - 4} more" if len(shown) > 4 else "")
 
 
 def _moment(study: Study, snapshot: Snapshot, structure: Structure, other: Structure) -> Snapshot:

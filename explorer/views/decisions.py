@@ -4,8 +4,7 @@ import streamlit as st
 
 from explorer import words
 from explorer.figures import flips_drawing, recorded_drawing, what_if_drawing
-from explorer.figures.flips import tree_rows
-from explorer.figures.what_if import decision_rows, known, stage_rows
+from explorer.figures.what_if import decision_rows, known, stage_rows, tree_rows
 from explorer.player import Scene, cursor_page, pick, show_drawing
 from explorer.training import what_if_command
 from explorer.what_if import Replay, Study, WhatIfError, study
