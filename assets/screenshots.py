@@ -27,6 +27,7 @@ OUT = ROOT / "assets" / "screenshots"
 TOUR = {
     "structure": "?at=70",
     "similarity": "similarity?at=70",
+    "decisions": "decisions?min=0.89",
     "metrics": "metrics",
     "train": "train",
 }

@@ -201,7 +201,7 @@ class Study:
 
     def flips(self, phase: int, candidate: Candidate, rule: Rule | None = None) -> Flips:
         """All outcomes of a decision over the threshold, in places of the candidate's tasks; see `named`."""
-        return _flips(self.measured.find(phase, *candidate).matrix, rule or self._rule(phase))
+        return find_all_flips(self.measured.find(phase, *candidate).matrix, rule or self._rule(phase))
 
     def structure(self, nodes: Iterable[Node]) -> Structure:
         """The starting structure with these group nodes."""
@@ -293,7 +293,8 @@ def study(history: History) -> Study:
 
 
 @lru_cache(maxsize=4096)
-def _flips(matrix: Matrix, rule: Rule) -> Flips:
+def find_all_flips(matrix: Matrix, rule: Rule) -> Flips:
+    """All outcomes for a recorded matrix; kept, as a move of the threshold asks for the same matrices again."""
     return find_flips([[math.nan if value is None else value for value in row] for row in matrix], rule)
 
 

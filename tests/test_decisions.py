@@ -269,10 +269,11 @@ def test_each_scale_is_printed_and_has_its_own_ends(history: History, scale: Sca
         elif max(found) - min(found) > 1e-6:
             assert (cells.zmin, cells.zmax) == (min(found), max(found))
         assert SCALE_WORDS[scale] in cells.colorbar.title.text
-    grid = trace(grid_figure(history, len(history) - 1, scale), "measured")
+    rows = [one for one in grid_figure(history, len(history) - 1, scale).data if one.type == "heatmap"]
+    grid = next(one for one in rows if one.showscale)
     assert SCALE_WORDS[scale] in grid.colorbar.title.text
     if scale in ("stage", "phase"):
-        drawn = np.asarray(grid.z, dtype=float)
+        drawn = np.concatenate([np.asarray(one.z, dtype=float).ravel() for one in rows])
         assert np.nanmin(drawn) == pytest.approx(0)
         assert np.nanmax(drawn) == pytest.approx(1)
         assert list(grid.colorbar.ticktext) == ["lowest", "highest"]

@@ -1,10 +1,11 @@
 """What is true of a node or a moment, in words: for hover texts, tables and the sentence under the cursor bar."""
 
 from bisect import bisect_left
+from collections.abc import Iterable
 
 from core.events import Evaluated, TasksGrouped
 from core.sharing import SharingNode
-from core.structure import Node, Partition
+from core.structure import Group, Node
 from explorer import theme
 from explorer.moments import Grain, History, group_similarity
 from explorer.words import count, sentence, stage_name, task_names
@@ -58,12 +59,18 @@ def node_reason(history: History, node: Node, index: int) -> str:
     return "never compared so far" if len(node.tasks) == 1 else "shared from the start"
 
 
-def letters(history: History, groups: Partition, coloured: bool = False) -> str:
-    """Groups as letters of their tasks, from left to right as in figures; each in its task's colour if wanted."""
-    looks, order = theme.looks(history.header), history.order()
+class Letters:
+    """Writes groups as letters of their tasks, from left to right as in figures."""
 
-    def letter(task: int) -> str:
-        look = looks[task]
-        return f'<span style="color:{look.colour}"><b>{look.letter}</b></span>' if coloured else look.letter
+    def __init__(self, history: History) -> None:
+        looks = theme.looks(history.header)
+        self._rank = {task: place for place, task in enumerate(history.order())}
+        self._plain = [look.letter for look in looks]
+        self._coloured = [f'<span style="color:{look.colour}"><b>{look.letter}</b></span>' for look in looks]
 
-    return " | ".join("+".join(letter(task) for task in sorted(group, key=order.index)) for group in groups)
+    def __call__(self, groups: Iterable[Group], coloured: bool = False) -> str:
+        """The groups, each letter in its task's colour if wanted."""
+        letters = self._coloured if coloured else self._plain
+        return " | ".join(
+            "+".join(letters[task] for task in sorted(group, key=self._rank.__getitem__)) for group in groups
+        )

@@ -10,7 +10,7 @@ from core.grouping import Rule
 from core.structure import Candidate, Partition
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
-from explorer.figures.facts import letters
+from explorer.figures.facts import Letters
 from explorer.figures.rows import Row
 from explorer.focus import Focus
 from explorer.moments import History
@@ -93,6 +93,7 @@ def flips_figure(
     """
     low, high = threshold_range(study, rule, threshold)
     lines = _shown(study, index, rule, focus)
+    letters = Letters(history)
     height = _ROW * max(len(lines), 1) + _STAIRS + _GAP + _AROUND
     inside = height - _AROUND
     pieces = _pieces(lines, (low, high))
@@ -120,7 +121,7 @@ def flips_figure(
             "decision: phase · stage · candidates",
             domain=[0, 1 - (_STAIRS + _GAP) / inside],
             tickvals=list(range(len(lines))),
-            ticktext=[_label(history, line, focus) for line in lines],
+            ticktext=[_label(history, letters, line, focus) for line in lines],
             range=[len(lines) - 0.4, -0.6],
             ticklabelstandoff=4,
             showgrid=False,
@@ -141,14 +142,15 @@ def flips_figure(
 
 def flip_rows(history: History, study: Study, rule: Rule | None) -> list[Row]:
     """Every outcome of every recorded decision with the thresholds between which it holds."""
+    letters = Letters(history)
     return [
         {
             "phase": line.phase,
             "stage": words.stage_name(history.header, line.candidate.stage),
-            "candidates": letters(history, (line.candidate.tasks,)),
+            "candidates": letters((line.candidate.tasks,)),
             "from": max(outcome.low, -1.0),
             "to": min(outcome.high, 1.0),
-            "fuses": letters(history, named(outcome.fused, line.candidate)) or "nothing",
+            "fuses": letters(named(outcome.fused, line.candidate)) or "nothing",
         }
         for line in _lines(study, -1, rule)
         for outcome in line.outcomes
@@ -221,17 +223,18 @@ def _bars(history: History, pieces: Sequence[Piece], name: str, style: Propertie
 
 def _texts(history: History, pieces: Sequence[Piece], width: float) -> Properties:
     """The groups that fuse as letters, where a piece has room for them."""
+    letters = Letters(history)
     kept = [
         piece
         for piece in pieces
-        if piece.groups and piece.high - piece.low > _LETTER * width * (len(letters(history, piece.groups)) + 1)
+        if piece.groups and piece.high - piece.low > _LETTER * width * (len(letters(piece.groups)) + 1)
     ]
     return {
         "type": "scatter",
         "x": [piece.low for piece in kept],
         "y": [piece.row for piece in kept],
         "mode": "text",
-        "text": [f" {letters(history, piece.groups, coloured=True)}" for piece in kept],
+        "text": [f" {letters(piece.groups, coloured=True)}" for piece in kept],
         "textposition": "middle right",
         "textfont": {"size": theme.SMALL_TEXT},
         "hoverinfo": "skip",
@@ -302,8 +305,8 @@ def _names(recorded: float, asked: float) -> list[Properties]:
     ]
 
 
-def _label(history: History, line: Line, focus: Focus) -> str:
+def _label(history: History, letters: Letters, line: Line, focus: Focus) -> str:
     stage, tasks = line.candidate
-    group = "all" if len(tasks) == len(history.header.tasks) else letters(history, (tasks,))
+    group = "all" if len(tasks) == len(history.header.tasks) else letters((tasks,))
     text = f"{line.phase} · {words.stage_name(history.header, stage)} · {group}"
     return f"<b>{text}</b>" if line.current or focus.has(stage, tasks) else text

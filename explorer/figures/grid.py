@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
@@ -59,27 +58,23 @@ def grid_figure(history: History, index: int, scale: Scale = "run", focus: Focus
     low, high = (0.0, 1.0) if own else colour_range(found, scale, None)
     ends = ("lowest", "highest") if own else ()
     ranges = [colour_range(found, scale, one) if own else (0.0, 1.0) for one in found]
-    shape = (rows * side - 2, max(len(phases), 1) * side - 2)
     so_far = [position for position, one in enumerate(found) if one.index <= index]
     later = [position for position, one in enumerate(found) if one.index > index]
-    traces = []
+    traces: list[Properties] = []
     for name, opacity, wanted in (("measured", 1.0, so_far), ("later", 0.4, later)):
-        placed = [(found[position], corners[position], ranges[position]) for position in wanted]
-        cells = _cells(history, shape, placed)
-        traces.append(
-            {
-                "type": "heatmap",
-                "z": cells,
-                "opacity": opacity,
-                "zmin": low,
-                "zmax": high,
-                "colorscale": theme.SIMILARITY_SCALE,
-                "showscale": name == "measured",
-                "colorbar": colour_bar(low, high, scale, ends),
-                "hoverinfo": "skip",
-                "name": name,
-            }
-        )
+        for stage in stages:
+            row = [(found[p], corners[p], ranges[p]) for p in wanted if found[p].similarity.stage == stage]
+            if row:
+                traces.append(_cells(history, row) | {"opacity": opacity, "name": name})
+    heat: Properties = {
+        "type": "heatmap",
+        "zmin": low,
+        "zmax": high,
+        "colorscale": theme.SIMILARITY_SCALE,
+        "hoverinfo": "skip",
+        "colorbar": colour_bar(low, high, scale, ends),
+    }
+    traces = [heat | trace | {"showscale": place == 0} for place, trace in enumerate(traces)]
     block = min(max(_TALLEST / rows, _BLOCK_PIXELS[0]), _BLOCK_PIXELS[1])
     traces += [_marks(history, corners, n_tasks), _matrices(history, corners, n_tasks, 0.8 * block)]
     traces.append(_picked(history, corners, n_tasks, focus, max(0.9 * block / side, 4)))
@@ -107,23 +102,23 @@ def grid_figure(history: History, index: int, scale: Scale = "run", focus: Focus
     return theme.figure(traces, layout, round(block * max(rows, 2)) + _AROUND, words.run_title(header), shapes)
 
 
-def _cells(
-    history: History, shape: tuple[int, int], placed: Sequence[tuple[Measurement, Corner, tuple[float, float]]]
-) -> NDArray[np.float32]:
-    """The big matrix [rows, columns], each measurement at its corner, first task on top; NaN where there is none.
+def _cells(history: History, placed: Sequence[tuple[Measurement, Corner, tuple[float, float]]]) -> Properties:
+    """The matrices of one row, each at its corner, first task on top, in one heatmap that is no wider than they are.
 
     Values are shares of the range that goes with each measurement; (0, 1) leaves them as they are.
     """
     n_tasks = len(history.header.tasks)
     rank = {task: position for position, task in enumerate(history.order())}
-    cells = np.full(shape, np.nan, dtype=np.float32)
-    for measurement, (x, y), (low, high) in placed:
+    left, right = min(x for _, (x, _), _ in placed), max(x for _, (x, _), _ in placed)
+    cells = np.full((n_tasks, right - left + n_tasks), np.nan, dtype=np.float32)
+    bottom = placed[0][1][1]
+    for measurement, (x, _), (low, high) in placed:
         for row, one in enumerate(measurement.similarity.tasks):
             for column, other in enumerate(measurement.similarity.tasks):
                 value = measurement.similarity.matrix[row][column]
                 if one != other and value is not None:
-                    cells[y + n_tasks - 1 - rank[one], x + rank[other]] = (value - low) / (high - low)
-    return cells
+                    cells[n_tasks - 1 - rank[one], x - left + rank[other]] = (value - low) / (high - low)
+    return {"z": cells, "x0": left, "dx": 1, "y0": bottom, "dy": 1}
 
 
 def _frame(corner: Corner, n_tasks: int, current: bool) -> Properties:

@@ -10,7 +10,7 @@ from core.structure import Group, Node, Partition, Structure
 from explorer import theme, words
 from explorer.evidence import Evidence
 from explorer.figures.drawing import Drawing
-from explorer.figures.facts import letters
+from explorer.figures.facts import Letters
 from explorer.figures.rows import Row
 from explorer.figures.sharing import sharing_figure
 from explorer.moments import History, Snapshot
@@ -59,10 +59,14 @@ def what_if_figure(history: History, study: Study, replay: Replay, snapshot: Sna
     """
     structure, other = study.structure(replay.nodes), study.structure(replay.recorded)
     moment = _moment(study, snapshot, structure, other)
-    unsure = replay.unsure(structure)
+    unsure, letters = replay.unsure(structure), Letters(history)
+    asked: dict[int, list[Decision]] = {}
+    for decision in (one for step in replay.steps for one in step.decisions if one.fused is not None):
+        asked.setdefault(decision.stage, []).append(decision)
 
     def facts(node: SharingNode) -> str:
-        return _facts(history, replay, node, Node(node.stage, node.tasks) in unsure)
+        why = _reason(letters, asked.get(node.stage, ()), node)
+        return _facts(history, node, why, Node(node.stage, node.tasks) in unsure)
 
     figure = sharing_figure(history, moment, facts, unsure)
     frame: Properties = {
@@ -93,12 +97,12 @@ def recorded_figure(history: History, study: Study, replay: Replay, snapshot: Sn
 def stage_rows(history: History, study: Study, replay: Replay) -> list[Row]:
     """Who shares each stage, recorded and hypothetical, last stage first."""
     structure, other = study.structure(replay.nodes), study.structure(replay.recorded)
-    unsure = replay.unsure(structure)
+    unsure, letters = replay.unsure(structure), Letters(history)
     return [
         {
             "Stage": words.stage_name(history.header, stage),
-            "Recorded": letters(history, other.stages[stage]),
-            "What if": letters(history, structure.stages[stage]),
+            "Recorded": letters(other.stages[stage]),
+            "What if": letters(structure.stages[stage]),
             "Differs": "differs" if structure.stages[stage] != other.stages[stage] else "",
             "Rests on unmeasured pairs": "yes" if any(node.stage == stage for node in unsure) else "",
         }
@@ -108,15 +112,16 @@ def stage_rows(history: History, study: Study, replay: Replay) -> list[Row]:
 
 def decision_rows(history: History, replay: Replay) -> list[Row]:
     """Every decision of the replay beside the recorded one, phase by phase."""
+    letters = Letters(history)
     return [
         {
             "Phase": decision.phase,
             "Stage": words.stage_name(history.header, decision.stage),
-            "Candidates": letters(history, (decision.tasks,)),
-            "Recorded": _outcome(history, decision.recorded),
-            "What if": _outcome(history, decision.fused),
+            "Candidates": letters((decision.tasks,)),
+            "Recorded": _outcome(letters, decision.recorded),
+            "What if": _outcome(letters, decision.fused),
             "Differs": "differs" if decision.changed else "",
-            "Similarities": _evidence(history, decision.evidence),
+            "Similarities": _evidence(letters, decision.evidence),
         }
         for step in replay.steps
         for decision in step.decisions
@@ -126,6 +131,7 @@ def decision_rows(history: History, replay: Replay) -> list[Row]:
 def tree_rows(history: History, study: Study, rule: Rule | None) -> list[Row]:
     """Every final tree with the thresholds between which it stands, its size, and what it lacks of the one before."""
     rows: list[Row] = []
+    letters = Letters(history)
     before: Tree | None = None
     for tree in trees(study, rule):
         lost = [node for node in (before.nodes if before else ()) if node not in tree.nodes]
@@ -138,8 +144,8 @@ def tree_rows(history: History, study: Study, rule: Rule | None) -> list[Row]:
                 "Nodes": tree.counts.nodes,
                 "Parameters": tree.counts.parameters,
                 "MACs": tree.counts.macs,
-                "Group nodes lost": _named_nodes(history, lost),
-                "Group nodes gained": _named_nodes(history, gained),
+                "Group nodes lost": _named_nodes(history, letters, lost),
+                "Group nodes gained": _named_nodes(history, letters, gained),
             }
         )
         before = tree
@@ -166,10 +172,10 @@ def known(replay: Replay) -> str:
     return f"Exact up to the decisions of phase {replay.parted}, the first to differ.{rest if later else ''}"
 
 
-def _named_nodes(history: History, nodes: Sequence[Node]) -> str:
+def _named_nodes(history: History, letters: Letters, nodes: Sequence[Node]) -> str:
     """Some group nodes in words."""
-    shown = [f"{words.stage_name(history.header, stage)} {letters(history, (group,))}" for stage, group in nodes]
-    return ", ".join(shown[:4]) + (f" and {len(shown) - 4} more" if len(shown) > 4 else "")
+    shown = [f"{words.stage_name(history.header, stage)} {letters((group,))}" for stage, group in nodes[:4]]
+    return ", ".join(shown) + (f" and {len(nodes) - 4} more" if len(nodes) > 4 else "")
 
 
 def _moment(study: Study, snapshot: Snapshot, structure: Structure, other: Structure) -> Snapshot:
@@ -178,34 +184,26 @@ def _moment(study: Study, snapshot: Snapshot, structure: Structure, other: Struc
     return Snapshot(snapshot.index, snapshot.event, snapshot.role, study.graph(structure), (), created, ())
 
 
-def _facts(history: History, replay: Replay, node: SharingNode, unsure: bool) -> str:
+def _facts(history: History, node: SharingNode, why: str, unsure: bool) -> str:
     header = history.header
     size = f"{node.neurons} neurons · {words.count(node.parameters)} parameters · {words.count(node.macs)} MACs"
     if node.kind == "head":
         return f"<b>head of {words.task_names(header, node.tasks)}</b><br>{size}<br>never shared"
     name = f"<b>{words.stage_name(header, node.stage)}</b> · {words.task_names(header, node.tasks)} · hypothetical"
-    return f"{name}<br>{node.kind} · {size}<br>{_reason(history, replay, node)}{_doubt(unsure)}"
+    doubt = "<br>with others it was never measured at this stage" if unsure else ""
+    return f"{name}<br>{node.kind} · {size}<br>{why}{doubt}"
 
 
-def _doubt(unsure: bool) -> str:
-    return "<br>with others it was never measured at this stage" if unsure else ""
-
-
-def _reason(history: History, replay: Replay, node: SharingNode) -> str:
-    asked = [
-        one
-        for step in replay.steps
-        for one in step.decisions
-        if one.fused is not None and one.stage == node.stage and set(node.tasks) <= set(one.tasks)
-    ]
-    if not asked:
+def _reason(letters: Letters, asked: Sequence[Decision], node: SharingNode) -> str:
+    """Why a node stands, by the decisions `asked` at its stage."""
+    about = [one for one in asked if set(node.tasks) <= set(one.tasks)]
+    if not about:
         return "shared from the start" if len(node.tasks) > 1 else "never compared so far"
-    made = next((one for one in asked if node.tasks in (one.fused or ())), None)
+    made = next((one for one in about if node.tasks in (one.fused or ())), None)
     if made is None:
-        return f"stays apart in phase {asked[-1].phase} · {_evidence(history, asked[-1].evidence)}"
-    return f"would fuse in phase {made.phase}: mean similarity {_mean(made, node.tasks)} · " + _evidence(
-        history, made.evidence
-    )
+        return f"stays apart in phase {about[-1].phase} · {_evidence(letters, about[-1].evidence)}"
+    found = f"would fuse in phase {made.phase}: mean similarity {_mean(made, node.tasks)}"
+    return f"{found} · {_evidence(letters, made.evidence)}"
 
 
 def _mean(decision: Decision, group: Group) -> str:
@@ -216,13 +214,12 @@ def _mean(decision: Decision, group: Group) -> str:
     return f"{sum(values) / len(values):.3f}" if values else words.NOT_DEFINED
 
 
-def _evidence(history: History, evidence: Evidence | None) -> str:
+def _evidence(letters: Letters, evidence: Evidence | None) -> str:
     """Where the similarities of a decision come from."""
     if evidence is None:
         return ""
     phases = ", ".join(map(str, evidence.phases))
-    looks = theme.looks(history.header)
-    pairs = ", ".join("–".join(looks[task].letter for task in pair) for pair in evidence.missing[:4])
+    pairs = ", ".join(map(letters, ((pair,) for pair in evidence.missing[:4])))
     more = f" and {len(evidence.missing) - 4} more pairs" if len(evidence.missing) > 4 else ""
     return {
         "measured": "measured in this phase",
@@ -234,7 +231,7 @@ def _evidence(history: History, evidence: Evidence | None) -> str:
     }[evidence.kind]
 
 
-def _outcome(history: History, groups: Partition | None) -> str:
+def _outcome(letters: Letters, groups: Partition | None) -> str:
     if groups is None:
         return "not asked"
-    return letters(history, groups) if groups else "nothing fuses"
+    return letters(groups) if groups else "nothing fuses"

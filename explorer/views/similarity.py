@@ -98,7 +98,8 @@ def _draw(scene: Scene) -> None:
         return
     _controls(scene)
     measured = history.measured(index)
-    _elsewhere(scene, measured[-1] if measured else None)
+    with st.container():  # always there, so that what follows keeps its place
+        _elsewhere(scene, measured[-1] if measured else None)
     if measured:
         _one(scene, measured[-1])
     else:
