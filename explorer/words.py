@@ -94,6 +94,7 @@ GLOSSARY = {
     "grouping rule": "How a partition is chosen. Best partition, MTSL's own: of all partitions with the fewest groups "
     "whose score reaches the threshold, the best. Best pairs: the best of those in which every pair lies above it.",
     "what if": "The run's recorded similarities, decided anew under another threshold or rule, without training.",
+    "dendrogram": "Tasks joined step by step, the most similar first, by the mean similarity between clusters.",
     "flip point": "A threshold at which a decision, or the final tree, changes. Between two of them nothing does.",
     "amalgamation": "The group node learns to reproduce the outputs of its task nodes, each through a small channel "
     "coding of its own.",

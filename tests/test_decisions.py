@@ -242,8 +242,8 @@ def test_flip_tables_cover_the_whole_axis(history: History) -> None:
         assert all(below["To"] == above["From"] for below, above in pairwise(rows))
         assert all(row["Group nodes lost"] or row["Group nodes gained"] for row in rows[1:])
         flips = flip_rows(history, asked, rule)  # type: ignore[arg-type]
-        assert sum(row["from"] == -1.0 for row in flips) == len(history.measurements)
-        assert sum(row["to"] == 1.0 for row in flips) == len(history.measurements)
+        assert sum(row["From"] == -1.0 for row in flips) == len(history.measurements)
+        assert sum(row["To"] == 1.0 for row in flips) == len(history.measurements)
 
 
 # similarity

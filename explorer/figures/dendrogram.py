@@ -127,7 +127,7 @@ def _joins(history: History, measurement: Measurement, joins: list[Join], x: dic
             "symbol": ["diamond" if found else "circle-open" for found in fuses],
             "size": [12 if found else 9 for found in fuses],
             "color": [theme.ACCENT if found else theme.NEUTRAL for found in fuses],
-            "line": {"width": 2},
+            "line": {"width": 2, "color": [theme.ACCENT if found else theme.NEUTRAL for found in fuses]},
         },
         "customdata": [
             [

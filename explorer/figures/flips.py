@@ -145,12 +145,12 @@ def flip_rows(history: History, study: Study, rule: Rule | None) -> list[Row]:
     letters = Letters(history)
     return [
         {
-            "phase": line.phase,
-            "stage": words.stage_name(history.header, line.candidate.stage),
-            "candidates": letters((line.candidate.tasks,)),
-            "from": max(outcome.low, -1.0),
-            "to": min(outcome.high, 1.0),
-            "fuses": letters(named(outcome.fused, line.candidate)) or "nothing",
+            "Phase": line.phase,
+            "Stage": words.stage_name(history.header, line.candidate.stage),
+            "Candidates": letters((line.candidate.tasks,)),
+            "From": max(outcome.low, -1.0),
+            "To": min(outcome.high, 1.0),
+            "Fuses": letters(named(outcome.fused, line.candidate)) or "nothing",
         }
         for line in _lines(study, -1, rule)
         for outcome in line.outcomes

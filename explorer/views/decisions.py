@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer import words
 from explorer.figures import flips_drawing, recorded_drawing, what_if_drawing
+from explorer.figures.flips import flip_rows
 from explorer.figures.what_if import decision_rows, known, stage_rows, tree_rows
 from explorer.player import Scene, cursor_page, pick, show_drawing
 from explorer.training import what_if_command
@@ -71,8 +72,10 @@ def _flips(scene: Scene, asked: Study) -> None:
         scene.history, asked, scene.snapshot.index, threshold_of(view, asked), view.rule, view.focus
     )
     show_drawing(drawing, scene.file("flips"), pick)
+    numbers = {name: st.column_config.NumberColumn(format="%.5f") for name in ("From", "To")}
+    with st.expander("Flip points of every decision, as a table"):
+        st.dataframe(flip_rows(scene.history, asked, view.rule), hide_index=True, column_config=numbers)
     with st.expander("All final trees by threshold, as a table"):
-        numbers = {name: st.column_config.NumberColumn(format="%.5f") for name in ("From", "To")}
         st.dataframe(tree_rows(scene.history, asked, view.rule), hide_index=True, column_config=numbers)
 
 
