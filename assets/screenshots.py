@@ -30,6 +30,7 @@ TOUR = {
     "compare": "compare?at=100&with=example.one-rooms,example.separate-rooms",
     "metrics": "metrics?at=120&base=example.separate-rooms&smooth=0.4",
     "predictions": "predictions?at=120&image=1",
+    "decisions": "decisions?min=0.89",
     "train": "train",
 }
 """Name of the picture -> address of the page."""

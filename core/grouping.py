@@ -95,11 +95,82 @@ def group_tasks(
         raise ValueError(f"`rule` should be one of {', '.join(map(repr, get_args(Rule)))}. Found {rule!r}.")
     if not np.isfinite(min_similarity):
         raise ValueError(f"`min_similarity` should be finite. Found {min_similarity}.")
-    pairs, undefined = _read(similarity)
-    n_tasks = len(pairs)
+    ranking = rank_partitions(similarity, rule, min_similarity)
+    n_tasks = len(ranking.pairs)
     if names and len(names) != n_tasks:
         raise ValueError(f"`names` should hold {n_tasks} names, one a task. Found {len(names)}.")
-    scale = float(np.abs(pairs).max()) or 1.0
+    chosen, reached = ranking.choose(min_similarity)
+    grouping = Grouping(
+        groups=chosen.groups,
+        fused=ranking.fused(chosen.groups, min_similarity),
+        score=chosen.score,
+        group_scores=tuple(map(ranking.score, chosen.groups)),
+        candidates=ranking.candidates,
+        min_similarity=float(min_similarity),
+        rule=rule,
+        undefined_pairs=tuple((int(i), int(j)) for i, j in np.argwhere(np.triu(ranking.undefined))),
+        reason="",
+    )
+    return replace(grouping, reason=_reason(grouping, reached, names))
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The search behind a decision. Under "best-partition" it is the same at every threshold; see `group_tasks`."""
+
+    rule: Rule
+    pairs: Floats
+    """The similarities [T, T] with NaN and the diagonal as 0."""
+    undefined: NDArray[np.bool_]
+    """Which pairs are NaN [T, T]."""
+    best: tuple[ScoredPartition, ...]
+    """The best partition for each k = 1..T that allows one."""
+
+    @property
+    def candidates(self) -> tuple[ScoredPartition, ...]:
+        """What is chosen from, as a `Grouping` lists it."""
+        return tuple(found for found in self.best if found.k < len(self.pairs))
+
+    @property
+    def tie(self) -> float:
+        """Scores that differ by no more are equal."""
+        return _TIE * _scale(self.pairs)
+
+    def choose(self, min_similarity: float) -> tuple[ScoredPartition, bool]:
+        """The chosen partition, and whether it was chosen because it reaches the threshold."""
+        if self.rule == "best-pairs":
+            return self.best[-1], True
+        for candidate in self.candidates:
+            if candidate.score >= min_similarity - self.tie and all(map(self.defined, candidate.groups)):
+                return candidate, True
+        return self.candidates[-1], False
+
+    def fused(self, groups: Partition, min_similarity: float) -> Partition:
+        """Those of the chosen `groups` whose tasks fuse."""
+        return tuple(
+            group
+            for group in groups
+            if len(group) > 1
+            and self.defined(group)
+            and (self.rule == "best-pairs" or self.score(group) > min_similarity + self.tie)
+        )
+
+    def score(self, group: Group) -> float:
+        """Mean similarity within a group, 0 for a task alone."""
+        return float(self.pairs[np.ix_(group, group)].sum(1).mean()) / max(len(group) - 1, 1)
+
+    def defined(self, group: Group) -> bool:
+        """Whether every pair of a group has a similarity."""
+        return not self.undefined[np.ix_(group, group)].any()
+
+
+def rank_partitions(similarity: ArrayLike, rule: Rule, min_similarity: float) -> Ranking:
+    """The best partition of the tasks for each number of groups; see `group_tasks`, which also says what is raised.
+
+    Only "best-pairs" looks at the threshold: it allows no partition with a pair that is not above it.
+    """
+    pairs, undefined = _read(similarity)
+    n_tasks, scale = len(pairs), _scale(pairs)
     tie = _TIE * scale
 
     member = (np.arange(1 << n_tasks)[:, None] >> np.arange(n_tasks)[::-1]) & 1  # [2^T, T]
@@ -114,38 +185,14 @@ def group_tasks(
         groups = tuple(tuple(int(task) for task in np.flatnonzero(member[mask])) for mask in masks)
         return ScoredPartition(k, groups, float(totals[masks].sum()) / n_tasks)
 
-    def whole(group: Group) -> bool:
-        return not undefined[np.ix_(group, group)].any()
-
     found = _search(values, n_tasks, n_tasks * tie)
-    best = [scored(k, masks) for k, masks in enumerate(found, start=1) if masks]
-    candidates = tuple(candidate for candidate in best if candidate.k < n_tasks)
-    if rule == "best-pairs":
-        chosen, reached = best[-1], True
-    else:
-        reaching = (c for c in candidates if c.score >= min_similarity - tie and all(map(whole, c.groups)))
-        first = next(reaching, None)
-        chosen, reached = first or candidates[-1], first is not None
-    group_scores = tuple(
-        float(pairs[np.ix_(group, group)].sum(1).mean()) / max(len(group) - 1, 1) for group in chosen.groups
-    )
-    fused = tuple(
-        group
-        for group, score in zip(chosen.groups, group_scores, strict=True)
-        if len(group) > 1 and whole(group) and (rule == "best-pairs" or score > min_similarity + tie)
-    )
-    grouping = Grouping(
-        groups=chosen.groups,
-        fused=fused,
-        score=chosen.score,
-        group_scores=group_scores,
-        candidates=candidates,
-        min_similarity=float(min_similarity),
-        rule=rule,
-        undefined_pairs=tuple((int(i), int(j)) for i, j in np.argwhere(np.triu(undefined))),
-        reason="",
-    )
-    return replace(grouping, reason=_reason(grouping, reached, names))
+    best = tuple(scored(k, masks) for k, masks in enumerate(found, start=1) if masks)
+    return Ranking(rule, pairs, undefined, best)
+
+
+def _scale(pairs: Floats) -> float:
+    """The largest similarity, 1 if all are 0: ties are measured by it."""
+    return float(np.abs(pairs).max()) or 1.0
 
 
 def _read(similarity: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:

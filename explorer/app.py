@@ -36,6 +36,7 @@ class PageInfo:
 PAGES = (
     PageInfo("This run", "views/structure.py", "Structure", "account_tree"),
     PageInfo("This run", "views/similarity.py", "Similarity", "grid_on"),
+    PageInfo("This run", "views/decisions.py", "Decisions", "rule"),
     PageInfo("This run", "views/metrics.py", "Metrics", "show_chart"),
     PageInfo("This run", "views/predictions.py", "Predictions", "image"),
     PageInfo("All runs", "views/compare.py", "Compare", "compare"),

@@ -1,8 +1,9 @@
-"""The explorer's benchmarks, as JSON lines (`python -m core bench` runs them): a step of the cursor, and a film.
+"""The explorer's benchmarks, as JSON lines (`python -m core bench` runs them): cursor steps, what-if moves, a film.
 
-A step on the recorded run is all that the server computes anew: the moment, the timeline and the sharing graph, as the
-JSON that is sent. The reference reads the history from its events at every step, as a page without an index would.
-The film is that of the largest run we promise to show; its reference writes out the whole graph at every stop.
+A step of the cursor is all that the server computes anew: the moment, the timeline and the sharing graph, as the JSON
+that is sent; its reference reads the history from its events at every step, as a page without an index would. A move of
+the what-if slider is compared with one that keeps no search. The film is that of the largest run we promise to show;
+its reference writes out the whole graph at every stop.
 """
 
 import json
@@ -21,37 +22,41 @@ from core.events import (
     PhaseStarted,
     StructureChanged,
 )
-from core.runs import MetricInfo, RunHeader, StageInfo, TaskInfo, read_run
+from core.runs import MetricInfo, Run, RunHeader, StageInfo, TaskInfo, read_run
 from core.sharing import SharingNode, sharing_graph
 from core.structure import Structure
 from explorer.figures.film import film
+from explorer.figures.flips import flips_figure
+from explorer.figures.rows import Row
 from explorer.figures.sharing import sharing_figure
 from explorer.figures.timeline import timeline_figure
+from explorer.figures.what_if import what_if_figure
+from explorer.focus import Focus
 from explorer.moments import History
+from explorer.trees import trees
+from explorer.what_if import find_all_flips, study
 
 RUN = Path(__file__).resolve().parents[1] / "assets" / "runs" / "mtsl-rooms"
 
 
 def main() -> None:
     """Print the rows."""
-    for row in (_step_row(), _film_row()):
+    run = read_run(RUN)
+    history = History(run.header, run.events)
+    for row in (cursor_row(run, history), what_if_row(history), film_row()):
         sys.stdout.write(json.dumps(row) + "\n")
 
 
-def _step_row() -> dict[str, str | float]:
-    run = read_run(RUN)
-    history = History(run.header, run.events)
-    moments = range(0, len(history), 3)
-
-    def step(index: int) -> None:
-        show(history, index)
+def cursor_row(run: Run, history: History) -> Row:
+    """A step of the cursor."""
 
     def plain_step(index: int) -> None:
         show(History(run.header, run.events), index)
 
+    moments = range(0, len(history), 3)
     return {
         "name": f"cursor step in the app, recorded run of {len(history)} moments",
-        "ours_ms": median_ms(step, moments),
+        "ours_ms": median_ms(lambda index: show(history, index), moments),
         "reference_ms": median_ms(plain_step, moments),
         "reference": "the same figures with the history read from the events at every step",
         "target": "<= 100 ms",
@@ -59,7 +64,8 @@ def _step_row() -> dict[str, str | float]:
     }
 
 
-def _film_row() -> dict[str, str | float]:
+def film_row() -> Row:
+    """The film of the largest run."""
     history = largest()
     stops = history.stops("neuron")
 
@@ -113,6 +119,31 @@ def _growth(names: list[str], neurons: list[int]) -> Iterator[AnyEvent]:
                 structure = structure.merge(stage, group)
         graph = sharing_graph(structure, cost, heads)
         yield StructureChanged(graph=graph, parameters=graph.parameters, macs=graph.macs, **at)
+
+
+def what_if_row(history: History) -> Row:
+    """A move of the what-if slider: the replay, its tree and the flip points, as the JSON that is sent."""
+    asked, last = study(history), history.latest
+
+    def move(step: int) -> None:
+        threshold = 0.88 + step / 1000
+        replay = asked.replay(threshold)
+        what_if_figure(history, asked, replay, last).to_json(validate=False)
+        flips_figure(history, asked, last.index, threshold, None, Focus()).to_json(validate=False)
+
+    def plain_move(step: int) -> None:
+        find_all_flips.cache_clear()
+        trees.cache_clear()
+        move(step)
+
+    return {
+        "name": f"what-if slider move, recorded run of {len(history.measurements)} decisions",
+        "ours_ms": median_ms(move, range(0, 120, 5)),
+        "reference_ms": median_ms(plain_move, range(0, 120, 30)),
+        "reference": "the same with every matrix searched anew at every move",
+        "target": "<= 150 ms",
+        "note": "",
+    }
 
 
 def show(history: History, index: int) -> tuple[str, str]:

@@ -42,5 +42,13 @@ GLOSSARY = {
     "training loss": "Mean loss of a task over the training images of one epoch.",
     "smoothing": "An exponential moving average: each value is mixed with the past, whose weight is the number, and "
     "the start is corrected for. Values as measured stay visible behind.",
+    "colour scale": "Which values the ends of the colours stand for: the least and largest of the run, of each stage "
+    "or of each phase, or 0 and 1. It is printed beside the colours.",
+    "grouping rule": "How a partition is chosen. Best partition, MTSL's own: of all partitions with the fewest "
+    "groups whose score reaches the threshold, the best. Best pairs: the best of those in which every pair lies "
+    "above it.",
+    "what if": "The run's recorded similarities, decided anew under another threshold or rule, without training.",
+    "dendrogram": "Tasks joined step by step, the most similar first, by the mean similarity between clusters.",
+    "flip point": "A threshold at which a decision, or the final tree, changes. Between two of them nothing does.",
 }
 """Word -> one or two sentences."""

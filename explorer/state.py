@@ -32,6 +32,8 @@ SHOW, TASK, SCALE, CLEAR = "show", "task", "scale", "clear"
 OTHERS, LOCK, VERSUS, BASE, MEASURE, SIZE = "others", "lock", "versus", "base", "measure", "size"
 SMOOTH, IMAGE = "smooth", "image"
 ORIENT = "orient"
+THRESHOLD, RULE, RECORDED, TREE, LOWER, HIGHER = "threshold", "rule", "recorded", "tree", "lower", "higher"
+PICK_STAGE, PICK_PAIR, MEASUREMENT = "pick-stage", "pick-pair", "measurement"
 
 # what else the session remembers
 _VIEW, _PAGE, _WRITTEN, _WRITTEN_AT, _NOTICES = "_view", "_page", "_written", "_written_at", "_notices"
@@ -58,7 +60,7 @@ class View:
     show: Show = "metric"
     smooth: float = 0.0
     """Weight of the past in smoothed curves, in [0, 0.95]; 0 does not smooth."""
-    scale: Scale = "measured"
+    scale: Scale = "run"
     base: str = ""
     """Id of the run that metrics are compared with; "" is none."""
     others: tuple[str, ...] = ()
@@ -234,7 +236,7 @@ def open_view(run: str, moment: int | None = None) -> None:
     change(run=run, moment=moment, stage=None, tasks=(), threshold=None, rule=None, image=0)
 
 
-def held(key: str, value: str | int | float | Group | list[str]) -> str:
+def held(key: str, value: str | int | float | Group | list[str] | None) -> str:
     """Set the widget `key` before it is drawn, so that the view rules and not what the widget remembers; its key."""
     st.session_state[key] = value
     return key

@@ -96,6 +96,16 @@ def change(now: float, before: float) -> str:
     return f"{100 * (now / before - 1):+.3g} %".replace("-", "−")
 
 
+def threshold(number: float) -> str:
+    """A threshold or a similarity with three decimals, more where it needs them.
+
+    >>> threshold(0.93), threshold(0.92815)
+    ('0.930', '0.92815')
+    """
+    digits = f"{number:.6f}".rstrip("0")
+    return max(digits, f"{number:.3f}", key=len).replace("-", "−")
+
+
 def duration(seconds: float) -> str:
     """A time span.
 

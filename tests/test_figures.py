@@ -299,7 +299,7 @@ def test_an_undefined_similarity_is_crossed_and_says_so(undefined: History) -> N
 
 def test_the_colour_scale_is_printed(rooms: History) -> None:
     found = [v for m in rooms.measurements for i, row in enumerate(m.similarity.matrix) for v in row[:i]]
-    for scale, low, high in (("unit", 0.0, 1.0), ("measured", min(found), max(found))):  # type: ignore[type-var]
+    for scale, low, high in (("unit", 0.0, 1.0), ("run", min(found), max(found))):  # type: ignore[type-var]
         for figure in (matrix_figure(rooms, rooms.measurements[0], scale), grid_figure(rooms, 0, scale)):  # type: ignore[arg-type]
             cells = figure.data[0]
             assert (cells.zmin, cells.zmax) == (low, high)
@@ -334,9 +334,13 @@ def test_the_grid_holds_every_measurement_once_and_frames_the_last(history: Hist
     )
     for index in (0, len(history) // 2, len(history) - 1):
         figure = grid_figure(history, index)
-        cells = [np.isfinite(np.asarray(trace(figure, name).z, dtype=float)) for name in ("measured", "later")]
-        assert cells[0].sum() + cells[1].sum() == defined
-        assert not (cells[0] & cells[1]).any()
+        cells = [
+            (row + found.y0, column + found.x0)
+            for found in figure.data
+            if found.type == "heatmap"
+            for row, column in np.argwhere(np.isfinite(np.asarray(found.z, dtype=float)))
+        ]
+        assert len(cells) == len(set(cells)) == defined
         assert len(trace(figure, "measurements").x) == len(history.measurements)
         past = [found for found in history.measurements if found.index <= index]
         assert len(shapes(figure, "current")) == bool(past)

@@ -24,6 +24,7 @@ TORCH_FREE = (
     "branching",
     "sharing",
     "grouping",
+    "flips",
     "config",
     "events",
     "runs",

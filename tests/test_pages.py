@@ -269,7 +269,7 @@ def test_similarity_says_whether_it_is_decided_and_scales() -> None:
     assert any("not decided yet" in info.value for info in measured.info)
     decided = opened(similarity, run="runs.rooms", at=found.decision_index or 0)
     assert not decided.info
-    assert set(charts(decided)) == {"timeline", "matrix", "scores", "grid"}
+    assert set(charts(decided)) == {"timeline", "matrix", "scores", "dendrogram", "pairs", "grid"}
     decided.segmented_control(key=state.SCALE).set_value("unit").run()
     assert figure(decided, "matrix")["data"][0]["zmax"] == 1
 

@@ -43,7 +43,7 @@ WRONG = {
     "rule": ("worst", "best-partition, best-pairs"),
     "speed": ("7", "0.5, 1, 2, 4"),
     "show": ("best", "metric, second, loss, all"),
-    "scale": ("log", "measured, unit"),
+    "scale": ("log", "run, stage, phase, unit"),
 }
 
 

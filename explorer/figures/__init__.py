@@ -3,7 +3,11 @@
     timeline.py    timeline_figure: phases, decisions, neuron events and the cursor
     sharing.py     sharing_figure: the sharing graph at a moment (geometry in layout.py)
     similarity.py  matrix_figure, scores_figure: one measurement and why its decision fell
+    dendrogram.py  dendrogram_figure: the same measurement as a tree of clusters
+    pairs.py       pairs_figure: each pair of tasks over the structural phases
     grid.py        grid_figure: all measurements of a run, stages × phases
+    what_if.py     what_if_figure, recorded_figure: the tree of another threshold or rule beside the recorded one
+    flips.py       flips_figure: at which thresholds decisions and tree change
     metrics.py     metrics_figure: every task over the epochs
     curves/        its parts, and delta_figure, effects_figure, training_figure on the same axis
     predictions/   predictions_figure, film_figure, classes_figure: sample images and what the network says
@@ -27,25 +31,37 @@ from explorer.figures.curves import (
     training_drawing,
     training_figure,
 )
+from explorer.figures.dendrogram import dendrogram_drawing, dendrogram_figure
 from explorer.figures.drawing import Drawing
+from explorer.figures.flips import flips_drawing, flips_figure
 from explorer.figures.grid import grid_drawing, grid_figure
 from explorer.figures.metrics import metrics_drawing, metrics_figure
+from explorer.figures.pairs import pairs_drawing, pairs_figure
 from explorer.figures.sharing import sharing_drawing, sharing_figure
 from explorer.figures.similarity import matrix_drawing, matrix_figure, scores_drawing, scores_figure
 from explorer.figures.timeline import timeline_drawing, timeline_figure
+from explorer.figures.what_if import recorded_drawing, recorded_figure, what_if_drawing, what_if_figure
 
 __all__ = [
     "Drawing",
     "delta_drawing",
     "delta_figure",
+    "dendrogram_drawing",
+    "dendrogram_figure",
     "effects_drawing",
     "effects_figure",
+    "flips_drawing",
+    "flips_figure",
     "grid_drawing",
     "grid_figure",
     "matrix_drawing",
     "matrix_figure",
     "metrics_drawing",
     "metrics_figure",
+    "pairs_drawing",
+    "pairs_figure",
+    "recorded_drawing",
+    "recorded_figure",
     "scores_drawing",
     "scores_figure",
     "sharing_drawing",
@@ -54,4 +70,6 @@ __all__ = [
     "timeline_figure",
     "training_drawing",
     "training_figure",
+    "what_if_drawing",
+    "what_if_figure",
 ]

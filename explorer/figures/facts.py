@@ -1,10 +1,12 @@
 """What is true of a node or a moment, in words: for hover texts, tables and the sentence under the cursor bar."""
 
 from bisect import bisect_left
+from collections.abc import Iterable
 
 from core.events import Evaluated, TasksGrouped
 from core.sharing import SharingNode
-from core.structure import Node
+from core.structure import Group, Node
+from explorer import theme
 from explorer.moments import Grain, History, group_similarity
 from explorer.words import count, sentence, stage_name, task_names
 
@@ -76,3 +78,20 @@ def node_reason(history: History, node: Node, index: int) -> str:
             score = f"best partition scored {asked.score:.3f}, threshold {asked.min_similarity:.3f}"
             return f"not fused in phase {asked.phase}: {score}"
     return "never compared so far" if len(node.tasks) == 1 else "shared from the start"
+
+
+class Letters:
+    """Writes groups as letters of their tasks, from left to right as in figures."""
+
+    def __init__(self, history: History) -> None:
+        looks = theme.looks(history.header)
+        self._rank = {task: place for place, task in enumerate(history.order())}
+        self._plain = [look.letter for look in looks]
+        self._coloured = [f'<span style="color:{look.colour}"><b>{look.letter}</b></span>' for look in looks]
+
+    def __call__(self, groups: Iterable[Group], coloured: bool = False) -> str:
+        """The groups, each letter in its task's colour if wanted."""
+        letters = self._coloured if coloured else self._plain
+        return " | ".join(
+            "+".join(letters[task] for task in sorted(group, key=self._rank.__getitem__)) for group in groups
+        )

@@ -1,11 +1,12 @@
 """The sharing graph at a moment: who shares which stage, what is being born and what was removed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
 from core.runs import RunHeader
+from core.sharing import SharingNode
 from core.structure import Node
 from explorer import theme, words
 from explorer.figures import layout
@@ -55,13 +56,19 @@ def graph_height(header: RunHeader, orient: Orientation) -> int:
 
 
 def sharing_figure(
-    history: History, snapshot: Snapshot, orient: Orientation = "up", focus: Focus = NOTHING
+    history: History,
+    snapshot: Snapshot,
+    orient: Orientation = "up",
+    focus: Focus = NOTHING,
+    facts: Callable[[SharingNode], str] | None = None,
+    unsure: Collection[Node] = (),
 ) -> go.Figure:
     """The sharing graph of `snapshot`: one strand and one colour a task, widths by neurons.
 
     Group nodes on their way stand dashed above their task nodes and fill up as amalgamation goes on; those that took
     their place in this phase have a strong outline; nodes removed in this phase lie dotted and crossed below their row.
-    The graph grows upwards or to the right. With a `focus`, everything else is pale.
+    The graph grows upwards or to the right. With a `focus`, everything else is pale. For a structure that the run never
+    had, `facts` says what the pointer finds at a node; `unsure` nodes are dotted.
     """
     header = history.header
     looks = theme.looks(header)
@@ -78,12 +85,15 @@ def sharing_figure(
     traces += _outlines([box for box in boxes if len(box.tasks) > 1], "shared", theme.NEUTRAL, 1.2)
     traces += _outlines([box for box in boxes if box.node.kind == "skip"], "skip", theme.NEUTRAL, 1.2, "dot")
     traces += _outlines(fresh, "new", theme.ACCENT, 2.6)
+    doubtful = [box for box in boxes if Node(box.node.stage, box.node.tasks) in unsure and box.node.kind != "head"]
+    traces += _outlines(doubtful, "not known", theme.NEUTRAL, 2.6, "dot")
     traces += _outlines([box for box, _ in rising], "being born", theme.ACCENT, 1.8, "dash")
     traces += _outlines(ghosts, "removed", theme.NEUTRAL, 1.2, "dot")
     traces += [_crosses(ghosts), _inside(boxes, looks), _beside(boxes, looks), _progress(rising)]
     picked = [box for box in (*boxes, *(box for box, _ in rising)) if focus == Focus(box.node.stage, box.node.tasks)]
     traces += _outlines(picked, "picked", theme.ACCENT, 3.4) if picked else []
-    traces.append(_hover(history, snapshot, [*boxes, *(box for box, _ in rising)]))
+    known = facts or (lambda node: node_facts(history, node, snapshot.index))
+    traces.append(_hover(known, [*boxes, *(box for box, _ in rising)]))
 
     frame: Properties = {"showlegend": False}
     frame |= _axes(header, [looks[task] for task in order], orient)
@@ -258,16 +268,16 @@ def _crosses(ghosts: Sequence[Box]) -> Properties:
     }
 
 
-def _hover(history: History, snapshot: Snapshot, boxes: Sequence[Box]) -> Properties:
+def _hover(facts: Callable[[SharingNode], str], boxes: Sequence[Box]) -> Properties:
     """What the pointer finds: an unseen square on every segment, with the facts of its node."""
-    spots = [(box, task, node_facts(history, box.node, snapshot.index)) for box in boxes for task in box.tasks]
+    spots = [(box, task, facts(box.node)) for box in boxes for task in box.tasks]
     return {
         "type": "scatter",
         "x": [box.middle(task) for box, task, _ in spots],
         "y": [box.y for box, _, _ in spots],
         "mode": "markers",
         "marker": {"size": 22, "symbol": "square", "color": theme.NEUTRAL, "opacity": 0},
-        "customdata": [[Focus(box.node.stage, box.node.tasks).mark(), facts] for box, _, facts in spots],
+        "customdata": [[Focus(box.node.stage, box.node.tasks).mark(), said] for box, _, said in spots],
         "hovertemplate": "%{customdata[1]}<extra></extra>",
         "name": "nodes",
         "showlegend": False,

@@ -9,6 +9,7 @@ from core.structure import Group
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
 from explorer.figures.tables import candidate_rows, pair_rows
+from explorer.focus import Focus
 from explorer.moments import History, Measurement
 from explorer.theme import Properties
 
@@ -17,21 +18,31 @@ SCORES_ALT = (
     "Score of the best partition for each number of groups, with the threshold and the chosen partition marked."
 )
 _CELL, _AROUND = 62, 120
+_NOTHING = Focus()
 
-Scale = Literal["measured", "unit"]
-"""Colours run over all values that were measured in the run, or over 0 to 1."""
+Scale = Literal["run", "stage", "phase", "unit"]
+"""Colours run over all values of the run, over those of the same stage or phase, or over 0 to 1."""
+SCALE_WORDS: dict[Scale, str] = {
+    "run": "range of this run",
+    "stage": "range of each stage",
+    "phase": "range of each phase",
+    "unit": "0 to 1",
+}
 
 
-def matrix_drawing(history: History, measurement: Measurement, scale: Scale = "measured") -> Drawing:
+def matrix_drawing(
+    history: History, measurement: Measurement, scale: Scale = "run", focus: Focus = _NOTHING
+) -> Drawing:
     """The matrix of `measurement`, ready to be shown and exported."""
     asked = measurement.similarity
     return Drawing(
         key="matrix",
         title="Similarity matrix",
-        figure=matrix_figure(history, measurement, scale),
+        figure=matrix_figure(history, measurement, scale, focus),
         alt=MATRIX_ALT,
         caption=f"{words.sentence(asked, history.header)} Debiased linear CKA, {words.run_title(history.header)}, "
-        f"{words.place(asked)}. Groups that fuse are framed solid, chosen ones that do not are framed dotted.",
+        f"{words.place(asked)}. Groups that fuse are framed solid, chosen ones that do not are framed dotted. "
+        f"Colour scale: {SCALE_WORDS[scale]}.",
         rows=lambda: pair_rows(history, measurement),
     )
 
@@ -51,11 +62,14 @@ def scores_drawing(history: History, measurement: Measurement) -> Drawing:
     )
 
 
-def matrix_figure(history: History, measurement: Measurement, scale: Scale = "measured") -> go.Figure:
+def matrix_figure(
+    history: History, measurement: Measurement, scale: Scale = "run", focus: Focus = _NOTHING
+) -> go.Figure:
     """The matrix of `measurement`; groups that fuse are framed solid, chosen ones that do not are framed dotted.
 
     Tasks stand in the run's left-to-right order. The diagonal, 1 by definition, is left empty; an undefined similarity
-    is crossed and says so.
+    is crossed and says so. The trace `cells` lies unseen over the cells and carries what a click on one picks; cells of
+    the picked pair are framed.
     """
     header = history.header
     looks = theme.looks(header)
@@ -63,7 +77,7 @@ def matrix_figure(history: History, measurement: Measurement, scale: Scale = "me
     where = {task: position for position, task in enumerate(measurement.similarity.tasks)}
     matrix = measurement.similarity.matrix
     values = [[None if one == other else matrix[where[one]][where[other]] for other in tasks] for one in tasks]
-    low, high = colour_range(history.measurements, scale)
+    low, high = colour_range(history.measurements, scale, measurement)
     places = list(range(len(tasks)))
     blank = [(column, row) for row in places for column in places if values[row][column] is None]
     crossed = [(column, row) for column, row in blank if column != row]
@@ -76,12 +90,10 @@ def matrix_figure(history: History, measurement: Measurement, scale: Scale = "me
         "zmax": high,
         "colorscale": theme.SIMILARITY_SCALE,
         "texttemplate": "%{z:.3f}",
-        "customdata": [[f"{looks[one].label} – {looks[other].label}" for other in tasks] for one in tasks],
-        "hovertemplate": "%{customdata}<br>similarity %{z:.4f}<extra></extra>",
-        "hoverongaps": False,
+        "hoverinfo": "skip",
         "xgap": 2,
         "ygap": 2,
-        "colorbar": colour_bar(low, high),
+        "colorbar": colour_bar(low, high, scale),
         "name": "similarity",
     }
     quiet: Properties = {"type": "scatter", "hoverinfo": "skip", "showlegend": False}
@@ -100,18 +112,42 @@ def matrix_figure(history: History, measurement: Measurement, scale: Scale = "me
         "marker": {"symbol": "x-thin", "size": 34, "opacity": 0.35, "line": {"width": 1.5, "color": theme.NEUTRAL}},
         "name": "undefined",
     }
+    stage = measurement.similarity.stage
+    pairs = [(row, column) for row in places for column in places if row != column]
+    spots: Properties = {
+        "type": "scatter",
+        "x": [column for _, column in pairs],
+        "y": [row for row, _ in pairs],
+        "mode": "markers",
+        "marker": {"symbol": "square", "size": _CELL - 8, "color": theme.NEUTRAL, "opacity": 0},
+        "customdata": [
+            [
+                Focus(stage, pair(tasks[row], tasks[column])).mark(),
+                f"{looks[tasks[row]].label} – {looks[tasks[column]].label}<br>similarity {_said(values[row][column])}",
+            ]
+            for row, column in pairs
+        ],
+        "hovertemplate": "%{customdata[1]}<extra></extra>",
+        "name": "cells",
+        "showlegend": False,
+    }
     decision = measurement.decision
     frames = [_frame(tasks, group, group in decision.fused) for group in decision.groups] if decision else []
+    frames += [
+        _ring(column, row, focus.stage in (None, stage))
+        for row, column in pairs
+        if in_focus(focus, pair(tasks[row], tasks[column]))
+    ]
     ticks: Properties = {"tickvals": places, "showgrid": False, "constrain": "domain"}
     names = [f"{looks[task].label} ({looks[task].letter})" for task in tasks]
     layout: Properties = {
         "xaxis": theme.axis("task", ticktext=[looks[task].letter for task in tasks], **ticks),
         "yaxis": theme.axis("task", ticktext=names, autorange="reversed", scaleanchor="x", **ticks),
     }
-    stage = words.stage_name(header, measurement.similarity.stage)
-    caption = f"{words.run_title(header)} · {stage}, phase {measurement.similarity.phase}"
+    name = words.stage_name(header, stage)
+    caption = f"{words.run_title(header)} · {name}, phase {measurement.similarity.phase}"
     height = _CELL * max(len(tasks), 3) + _AROUND
-    return theme.figure([cells, empty, crosses], layout, height, caption, [frame for frame in frames if frame])
+    return theme.figure([cells, empty, crosses, spots], layout, height, caption, [frame for frame in frames if frame])
 
 
 def scores_figure(history: History, measurement: Measurement) -> go.Figure:
@@ -167,11 +203,18 @@ def scores_figure(history: History, measurement: Measurement) -> go.Figure:
     return theme.figure([best, ring, threshold], layout, 320, caption)
 
 
-def colour_range(measurements: Sequence[Measurement], scale: Scale) -> tuple[float, float]:
-    """Ends of the colour scale: 0 and 1, or the least and largest similarity between different tasks."""
+def colour_range(measurements: Sequence[Measurement], scale: Scale, of: Measurement | None) -> tuple[float, float]:
+    """Ends of the colour scale for the matrix `of` one measurement (None: for all of the run at once).
+
+    0 and 1, or the least and largest similarity between different tasks in the run, at the stage or in the phase.
+    """
     found = [
         value
         for measurement in measurements
+        if of is None
+        or scale not in ("stage", "phase")
+        or (scale == "stage" and measurement.similarity.stage == of.similarity.stage)
+        or (scale == "phase" and measurement.similarity.phase == of.similarity.phase)
         for row, line in enumerate(measurement.similarity.matrix)
         for column, value in enumerate(line)
         if row != column and value is not None
@@ -182,17 +225,54 @@ def colour_range(measurements: Sequence[Measurement], scale: Scale) -> tuple[flo
     return (low, high) if high - low > 1e-6 else (low - 0.01, high + 0.01)
 
 
-def colour_bar(low: float, high: float) -> Properties:
-    """The colour bar, which prints the ends of the scale."""
-    ticks = [low, (low + high) / 2, high]
+def colour_bar(low: float, high: float, scale: Scale, ends: Sequence[str] = ()) -> Properties:
+    """The colour bar, which prints which scale it is and its ends: their numbers, or `ends` in words."""
+    ticks = [low, high] if ends else [low, (low + high) / 2, high]
     return {
-        "title": {"text": "debiased linear CKA", "font": {"size": theme.SMALL_TEXT}, "side": "right"},
+        "title": {
+            "text": f"debiased linear CKA, {SCALE_WORDS[scale]}",
+            "font": {"size": theme.SMALL_TEXT},
+            "side": "right",
+        },
         "tickvals": ticks,
-        "ticktext": [f"{tick:.3f}" for tick in ticks],
+        "ticktext": list(ends) or [f"{tick:.3f}" for tick in ticks],
         "tickfont": {"size": theme.SMALL_TEXT},
         "thickness": 10,
         "len": 0.9,
         "outlinewidth": 0,
+    }
+
+
+def pair(one: int, other: int) -> Group:
+    """Two tasks, sorted."""
+    return (min(one, other), max(one, other))
+
+
+def in_focus(focus: Focus, tasks: Group) -> bool:
+    """Whether a pair belongs to the picked tasks: it is the pair, it holds the one picked task, or lies in the group.
+
+    >>> in_focus(Focus(2, (0, 1, 2)), (0, 2)), in_focus(Focus(None, (1,)), (0, 2)), in_focus(Focus(2), (0, 2))
+    (True, False, False)
+    """
+    picked = set(focus.tasks)
+    return bool(picked) and (picked <= set(tasks) or set(tasks) <= picked)
+
+
+def _said(value: float | None) -> str:
+    return words.NOT_DEFINED if value is None else f"{value:.4f}"
+
+
+def _ring(column: int, row: int, same_stage: bool) -> Properties:
+    """A ring in a picked cell; dashed where the pair was picked at another stage."""
+    edge = 0.42
+    return {
+        "type": "rect",
+        "x0": column - edge,
+        "x1": column + edge,
+        "y0": row - edge,
+        "y1": row + edge,
+        "line": {"color": theme.ACCENT, "width": 2.5, "dash": "solid" if same_stage else "dash"},
+        "name": "picked",
     }
 
 

@@ -10,7 +10,7 @@ kept in `log.txt` in that folder. No streamlit and no torch here.
 """
 
 from explorer.training.checks import check_config
-from explorer.training.command import as_typed, overrides, shown_path, train_arguments
+from explorer.training.command import as_typed, overrides, shown_path, train_arguments, what_if_command
 from explorer.training.job import Job, JobState, estimate, jobs, read_job
 from explorer.training.processes import cores, log_tail, remove, resume, start, stop
 
@@ -31,4 +31,5 @@ __all__ = [
     "start",
     "stop",
     "train_arguments",
+    "what_if_command",
 ]

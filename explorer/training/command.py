@@ -4,11 +4,14 @@ import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import yaml
 from pydantic import BaseModel, JsonValue
 
-from core.config import Config, Preset, preset
+from core.config import Config, ConfigError, Preset, parse_config, preset
+from core.grouping import Rule
+from core.runs import RunHeader
 
 
 def overrides(config: Config, name: Preset) -> tuple[str, ...]:
@@ -29,6 +32,24 @@ def train_arguments(config: Config, name: Preset, folder: str) -> list[str]:
     for override in overrides(config, name):
         arguments += ["--set", override]
     return arguments
+
+
+def what_if_command(header: RunHeader, threshold: float | None, rule: Rule | None) -> str:
+    """The command that trains a run anew under another threshold or rule (None: its own), from the nearest preset.
+
+    Of a run whose settings are not those of this engine it holds what differs only.
+    """
+    asked = {"min_similarity": threshold, "rule": rule}
+    changed = {name: value for name, value in asked.items() if value is not None}
+    try:
+        config = parse_config(header.config)
+    except ConfigError:
+        settings = [part for name, value in changed.items() for part in ("--set", f"mtsl.{name}={value}")]
+        return as_typed(["train", *settings])
+    config = config.model_copy(update={"mtsl": config.mtsl.model_copy(update=changed)})
+    name: Preset = min(get_args(Preset), key=lambda name: len(overrides(config, name)))
+    folder = "-".join([f"runs/{config.method}-{config.data.dataset}-s{config.seed}", *map(str, changed.values())])
+    return as_typed(train_arguments(config, name, folder), width=100)
 
 
 def as_typed(arguments: Sequence[str], width: int | None = None) -> str:

@@ -1,62 +1,118 @@
 """Similarity: how alike task nodes are, at the cursor and over the whole run, and why the decision fell."""
 
+from itertools import combinations
+
 import streamlit as st
 
+from core.structure import Group
 from explorer import state, words
-from explorer.figures import grid_drawing, matrix_drawing, scores_drawing
-from explorer.figures.similarity import Scale
+from explorer.figures import dendrogram_drawing, grid_drawing, matrix_drawing, pairs_drawing, scores_drawing
+from explorer.figures.dendrogram import NOTE
+from explorer.figures.similarity import SCALE_WORDS
 from explorer.figures.tables import candidate_rows
+from explorer.focus import Focus
+from explorer.glossary import GLOSSARY
 from explorer.moments import Measurement
-from explorer.player import Scene, cursor_page, pick, show_drawing, show_table
+from explorer.player import Scene, cursor_page, jump, pick, show_drawing
 
-SCALES: dict[Scale, str] = {"measured": "range of this run", "unit": "0 to 1"}
+
+def _controls(scene: Scene) -> None:
+    header, focus = scene.history.header, scene.view.focus
+    stages = [None, *range(len(header.stages) + (focus.stage == len(header.stages)))]
+    pairs: list[Group] = [(), *combinations(range(len(header.tasks)), 2)]
+    if focus.tasks not in pairs:
+        pairs.append(focus.tasks)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "Colour scale",
+            list(SCALE_WORDS),
+            format_func=lambda scale: SCALE_WORDS[scale],
+            required=True,
+            help=GLOSSARY["colour scale"],
+            key=state.held(state.SCALE, scene.view.scale),
+            on_change=lambda: state.change(scale=st.session_state[state.SCALE]),
+        )
+        st.selectbox(
+            "Stage",
+            stages,
+            format_func=lambda stage: "any" if stage is None else words.stage_name(header, stage),
+            key=state.held(state.PICK_STAGE, focus.stage),
+            help=GLOSSARY["stage"],
+            width=150,
+            on_change=lambda: state.pick(Focus(st.session_state[state.PICK_STAGE], focus.tasks)),
+        )
+        st.selectbox(
+            "Pair",
+            pairs,
+            format_func=lambda pair: words.task_names(header, pair, " – ") or "none",
+            key=state.held(state.PICK_PAIR, focus.tasks),
+            width=230,
+            on_change=lambda: state.pick(Focus(focus.stage, st.session_state[state.PICK_PAIR])),
+        )
+
+
+def _elsewhere(scene: Scene, shown: Measurement | None) -> None:
+    """Draw the way to the measurement of what is picked, if it is not the one at the cursor."""
+    focus = scene.view.focus
+    found = [
+        one
+        for one in scene.history.measurements
+        if focus.has(one.similarity.stage, one.similarity.tasks) and focus.stage is not None
+    ]
+    if not found or (shown and shown.index in [one.index for one in found]):
+        return
+    near = max((one for one in found if one.index <= scene.snapshot.index), key=lambda one: one.index, default=found[0])
+    label = f"Go to {words.plain(words.stage_name(scene.history.header, near.similarity.stage))} in phase "
+    st.button(
+        f"{label}{near.similarity.phase}, where this was measured",
+        icon=":material/arrow_outward:",
+        key=state.MEASUREMENT,
+        on_click=jump,
+        args=(near.index if near.decision_index is None else near.decision_index,),
+    )
 
 
 def _one(scene: Scene, measurement: Measurement) -> None:
-    header = scene.history.header
-    asked = measurement.similarity
-    st.subheader(words.plain(words.title(measurement.decision or asked, header)))
+    history, view = scene.history, scene.view
+    st.subheader(words.plain(words.title(measurement.decision or measurement.similarity, history.header)))
     left, right = st.columns([5, 4], gap="large")
     with left:
-        show_drawing(matrix_drawing(scene.history, measurement, scene.view.scale), scene.file("similarity"), pick)
-        st.caption(words.plain(words.sentence(asked, header)))
+        show_drawing(matrix_drawing(history, measurement, view.scale, view.focus), scene.file("similarity"), pick)
+        st.caption(words.plain(words.sentence(measurement.similarity, history.header)))
+        if measurement.decision is not None:
+            scores = {"Score": st.column_config.NumberColumn(format="%.4f")}
+            rows, file = candidate_rows(history, measurement), scene.file("candidates")
+            show_table(rows, "candidates", "Candidates of the decision", file, column_config=scores)
     with right:
         if measurement.decision is None:
             st.info("Measured, but not decided yet: the decision is the next moment.", icon=":material/hourglass_top:")
-            return
-        show_drawing(scores_drawing(scene.history, measurement), scene.file("scores"))
-        st.markdown(words.plain(measurement.decision.reason))
-    show_table(
-        candidate_rows(scene.history, measurement),
-        "candidates",
-        "Candidates of the decision",
-        scene.file("candidates"),
-        column_config={"Score": st.column_config.NumberColumn(format="%.4f")},
-    )
+        else:
+            show_drawing(scores_drawing(history, measurement), scene.file("scores"))
+            st.markdown(words.plain(measurement.decision.reason))
+        show_drawing(dendrogram_drawing(history, measurement, view.focus), scene.file("dendrogram"), pick)
+        st.caption(NOTE)
 
 
 def _draw(scene: Scene) -> None:
-    if not scene.history.measurements:
+    history, view, index = scene.history, scene.view, scene.snapshot.index
+    if not history.measurements:
         st.info("No similarity was measured in this run so far. MTSL measures it in structural-learning phases.")
         return
-    st.segmented_control(
-        "Colour scale",
-        list(SCALES),
-        format_func=lambda scale: SCALES[scale],
-        required=True,
-        key=state.held(state.SCALE, scene.view.scale),
-        on_change=lambda: state.change(scale=st.session_state[state.SCALE]),
-    )
-    measured = scene.history.measured(scene.snapshot.index)
+    _controls(scene)
+    measured = history.measured(index)
+    with st.container():  # always there, so that what follows keeps its place
+        _elsewhere(scene, measured[-1] if measured else None)
     if measured:
         _one(scene, measured[-1])
     else:
         st.info("Nothing was measured before this moment. Step on to the first structural-learning phase.")
+    st.subheader("Each pair over time")
+    show_drawing(pairs_drawing(history, index, view.focus), scene.file("pairs"), pick)
     st.subheader("All measurements")
-    show_drawing(grid_drawing(scene.history, scene.snapshot.index, scene.view.scale), scene.file("similarities"), pick)
+    show_drawing(grid_drawing(history, index, view.scale, view.focus), scene.file("similarities"), pick)
     st.caption(
         "Stages upwards, structural phases to the right; pale ones lie after the cursor. A filled diamond says that "
-        "groups fused; click a diamond to go there."
+        "groups fused; click a matrix to go there."
     )
 
 
