@@ -12,12 +12,16 @@ import plotly.graph_objects as go
 from core.events import AnyEvent
 from core.runs import RunHeader
 from explorer import words
+from explorer.figures.curves import effects_drawing, training_drawing
+from explorer.figures.dendrogram import dendrogram_drawing
 from explorer.figures.drawing import Drawing
 from explorer.figures.grid import grid_drawing
 from explorer.figures.metrics import metrics_drawing
+from explorer.figures.pairs import pairs_drawing
 from explorer.figures.sharing import sharing_drawing
 from explorer.figures.similarity import matrix_drawing, scores_drawing
 from explorer.figures.timeline import timeline_drawing
+from explorer.focus import Focus
 from explorer.moments import History, Measurement
 
 
@@ -57,12 +61,17 @@ def drawings(history: History, index: int) -> list[Drawing]:
     measured = history.measured(index)
     if measured:
         found.append(grid_drawing(history, index))
+        found.append(pairs_drawing(history, index, Focus()))
         found += decision_drawings(history, measured[-1])
+        found.append(dendrogram_drawing(history, measured[-1], Focus()))
     if history.evaluations:
         found.append(metrics_drawing(history, index, "metric"))
         if any(len(task.metrics) > 1 for task in history.header.tasks):
             found.append(_named(metrics_drawing(history, index, "second"), "second-metrics"))
+    if any(phase.role == "structural-learning" for phase in history.phases) and history.evaluations:
+        found.append(effects_drawing(history, index))
     if history.epochs:
+        found.append(training_drawing(history, index))
         found.append(_named(metrics_drawing(history, index, "loss"), "losses"))
     return found
 

@@ -13,7 +13,7 @@ from explorer.figures.tables import candidate_rows
 from explorer.focus import Focus
 from explorer.glossary import GLOSSARY
 from explorer.moments import Measurement
-from explorer.player import Scene, cursor_page, jump, pick, show_drawing
+from explorer.player import Scene, cursor_page, jump, pick, show_drawing, show_table
 
 
 def _controls(scene: Scene) -> None:
