@@ -3,7 +3,7 @@
     timeline.py    timeline_figure: phases, decisions, neuron events and the cursor
     sharing.py     sharing_figure: the sharing graph at a moment (geometry in layout.py)
     similarity.py  matrix_figure, scores_figure: one measurement and why its decision fell
-    grid.py        grid_figure: all measurements of a run, stages × phases
+    grid.py        grid_figure: all measurements of a run, stages × phases (coarse.py: those of a long run)
     metrics.py     metrics_figure: every task over the epochs
     tables.py      the same facts as rows of tables (facts.py: in words)
     rows.py        a row of a table, and CSV

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from explorer import theme, words
+from explorer.figures.coarse import RULE, coarse_grid_figure, too_many
 from explorer.figures.drawing import Drawing
 from explorer.figures.similarity import Scale, colour_bar, colour_range
 from explorer.figures.tables import measurement_rows
@@ -30,7 +31,7 @@ def grid_drawing(history: History, index: int, scale: Scale = "measured") -> Dra
         alt=ALT,
         caption=f"Similarity of task nodes in {words.run_title(history.header)}: stages upwards, structural-learning "
         f"phases to the right. A filled diamond says that groups fused. Later than {words.place(history.event(index))} "
-        "is pale.",
+        f"is pale.{f' {RULE}' if too_many(history) else ''}",
         rows=lambda: measurement_rows(history),
     )
 
@@ -39,8 +40,11 @@ def grid_figure(history: History, index: int, scale: Scale = "measured") -> go.F
     """One small matrix a measurement: stages upwards, structural phases to the right, tasks in the run's order.
 
     Measurements after the event at `index` are pale, the last one up to it is framed; a diamond above a matrix is
-    filled if groups fused. The trace `measurements` carries the position of each one's decision in `customdata`.
+    filled if groups fused. The trace `measurements` carries the position of each one's decision in `customdata`. Of
+    too many matrices each is drawn as one cell.
     """
+    if too_many(history):
+        return coarse_grid_figure(history, index, scale)
     header = history.header
     found = history.measurements
     stages = sorted({measurement.similarity.stage for measurement in found})
