@@ -28,6 +28,7 @@ TOUR = {
     "structure": "?at=70",
     "similarity": "similarity?at=70",
     "metrics": "metrics",
+    "overview": "overview",
     "train": "train",
 }
 """Name of the picture -> address of the page."""

@@ -37,6 +37,7 @@ PAGES = (
     PageInfo("This run", "views/structure.py", "Structure", "account_tree"),
     PageInfo("This run", "views/similarity.py", "Similarity", "grid_on"),
     PageInfo("This run", "views/metrics.py", "Metrics", "show_chart"),
+    PageInfo("All runs", "views/overview.py", "Overview", "dashboard", cursor=False),
     PageInfo("All runs", "views/train.py", "Train", "model_training", cursor=False),
 )
 

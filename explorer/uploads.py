@@ -100,9 +100,7 @@ def _members(archive: zipfile.ZipFile, name: str, limits: Limits) -> tuple[str, 
             if str(inside) in (HEADER, EVENTS) or (str(inside.parent) == ARRAYS and _ARRAY.fullmatch(inside.name)):
                 found[str(inside)] = info
                 continue
-        raise UploadError(
-            f"{name}: {path} is no file of a run. Expected {HEADER}, {EVENTS} and {ARRAYS}/*.npz, or one folder of them."
-        )
+        raise UploadError(f"{name}: {path} is no file of a run. Expected {HEADER}, {EVENTS} and {ARRAYS}/*.npz.")
     total = sum(info.file_size for path, info in found.items() if path not in (HEADER, EVENTS))
     if total > limits.arrays:
         raise UploadError(f"{name}: its arrays have {_size(total)} unpacked. They may have {_size(limits.arrays)}.")

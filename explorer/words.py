@@ -94,6 +94,8 @@ GLOSSARY = {
     "parameters": "Trainable weights of the whole network, heads included. While a group node is being born, its "
     "weights and those of its task nodes both count.",
     "MACs": "Multiply-accumulates of the whole network for one image, heads included.",
+    "run": "One training of one network, kept in a run folder: what it is, everything that happened, sample images.",
+    "key metric": "The first metric of a task, by which it is judged, at the last evaluation of the run.",
     "moment": "A position in the recorded events at which the cursor can stand.",
 }
 """Word -> one or two sentences."""

@@ -27,6 +27,8 @@ OTHER: dict[str, Any] = {
     "image": 2,
     "step": 4,
     "query": "rooms",
+    "sort": "parameters",
+    "only": ("method:mtsl", "tag:a%2Cb"),
 }
 WRONG = {
     "grain": ("minute", "phase, stage, decision, neuron"),
@@ -41,6 +43,8 @@ WRONG = {
     "speed": ("7", "0.5, 1, 2, 4"),
     "show": ("all", "metric, second, loss"),
     "scale": ("log", "measured, unit"),
+    "sort": ("luck", "newest, name, method, parameters, metric"),
+    "only": ("colour:red", "method:…, data:…, state:…, tag:…"),
 }
 
 
