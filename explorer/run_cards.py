@@ -18,7 +18,7 @@ from explorer.removal import delete_run, refusal
 from explorer.summaries import Chip, Facts, Summary
 from explorer.theme import looks
 from explorer.training import read_job
-from explorer.words import NOT_DEFINED, STATE_WORDS, count, duration, plain, run_title, task_names, value
+from explorer.words import NOT_DEFINED, STATE_WORDS, count, duration, plain, task_names, value
 
 MOST_COMPARED = 6
 """Runs that can be compared at once, the one that is looked at counted too."""
@@ -91,14 +91,13 @@ def _chip(chip: Chip) -> tuple[str, Literal["blue", "green", "gray", "orange", "
 
 def _facts(summary: Summary, facts: Facts, own_tags: tuple[str, ...]) -> str:
     """The body of a card as HTML."""
-    size = (
-        f"{count(facts.parameters)} parameters · {count(facts.macs)} MACs"
-        if facts.parameters is not None and facts.macs is not None
-        else "no structure written yet"
-    )
+    header = facts.header
+    size: tuple[str, ...] = ("no structure written yet",)
+    if facts.parameters is not None and facts.macs is not None:
+        size = (f"{count(facts.parameters)} parameters", f"{count(facts.macs)} MACs")
     spent = f" · {duration(facts.last.seconds)}" if facts.last else ""
-    begun = datetime.fromtimestamp(summary.created, UTC)
-    lines = (f"<b>{escape(run_title(facts.header))}</b>", size, f"{begun:%Y-%m-%d %H:%M} UTC{spent}")
+    begun = f"{datetime.fromtimestamp(summary.created, UTC):%Y-%m-%d %H:%M} UTC"
+    lines = (f"<b>{escape(header.method)} on {escape(header.data)}</b>", f"seed {header.seed}{spent}", *size, begun)
     picture = (
         f'<img src="{as_source(facts.picture)}" width="{WIDTH}" height="{HEIGHT}" alt="{escape(_said(facts))}">'
         if facts.picture
