@@ -7,14 +7,12 @@ from typing import Literal
 
 import streamlit as st
 
-from core.runs import RunError
-from explorer import library, remembered, state
+from explorer import state
 from explorer.catalogue import Tags
 from explorer.figures.thumbnail import HEIGHT, WIDTH, as_source
 from explorer.library import Entry
 from explorer.player.sidebar import STATE_COLOURS
-from explorer.remembered import LONGEST_TAG, MOST_TAGS, RememberedError
-from explorer.removal import delete_run, refusal
+from explorer.run_dialogs import ICONS, Action, answer, ask
 from explorer.summaries import Chip, Facts, Summary
 from explorer.theme import looks
 from explorer.training import read_job
@@ -25,16 +23,14 @@ MOST_COMPARED = 6
 _MOST_METRICS = 5
 _REFRESH_SECONDS = 2.0
 
-Action = Literal["Tags", "Delete", "Take off the list"]
-_ICONS: dict[Action, str] = {"Tags": "label", "Delete": "delete", "Take off the list": "playlist_remove"}
-
 
 def run_cards(shown: Sequence[Summary], tags: Tags) -> None:
-    """Draw one card a run."""
+    """Draw one card a run, and the dialog of one that something was asked for."""
     with st.container(key="run-cards"):
         for summary in shown:
             with st.container(border=True, key=f"run-{summary.entry.id}", gap="small"):
-                _card(summary, tags.get(summary.entry.id, ()), tags)
+                _card(summary, tags.get(summary.entry.id, ()))
+    answer(shown, tags)
 
 
 def comparison(entries: Sequence[Entry], page: str | None) -> None:
@@ -50,7 +46,7 @@ def comparison(entries: Sequence[Entry], page: str | None) -> None:
         st.button("Clear", type="tertiary", key="compare-clear", on_click=state.change, kwargs={"others": ()})
 
 
-def _card(summary: Summary, own_tags: tuple[str, ...], tags: Tags) -> None:
+def _card(summary: Summary, own_tags: tuple[str, ...]) -> None:
     entry = summary.entry
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(f"**{plain(entry.name)}**", width="content")
@@ -73,12 +69,10 @@ def _card(summary: Summary, own_tags: tuple[str, ...], tags: Tags) -> None:
             actions,
             key=f"more-{entry.id}",
             type="tertiary",
-            format_func=lambda action: f":material/{_ICONS[action]}: {action}",
+            format_func=lambda action: f":material/{ICONS[action]}: {action}",
         )
-    if action == "Tags":
-        _edit_tags(summary, own_tags, tags)
-    elif action is not None:
-        _remove(summary)
+    if action is not None:
+        ask(action, summary.entry.id)
 
 
 def _chip(chip: Chip) -> tuple[str, Literal["blue", "green", "gray", "orange", "red"], str]:
@@ -165,68 +159,3 @@ def _compare_button(summary: Summary) -> None:
         help="Take it out of the comparison" if chosen else "Choose it for a comparison",
         on_click=toggle,
     )
-
-
-@st.dialog("Tags")
-def _edit_tags(summary: Summary, own_tags: tuple[str, ...], tags: Tags) -> None:
-    st.markdown(plain(summary.entry.name))
-    known = sorted({tag for some in tags.values() for tag in some})
-    wanted = st.multiselect(
-        "Tags of this run",
-        known,
-        own_tags,
-        accept_new_options=True,
-        max_selections=MOST_TAGS,
-        placeholder="Choose or type a tag",
-        help=f"Up to {MOST_TAGS} of {LONGEST_TAG} characters each. The run's own folder stays as it is.",
-        key=f"tags-{summary.entry.id}",
-    )
-    if st.button("Save", type="primary", icon=":material/check:", key="tags-save"):
-        try:
-            remembered.set_tags(library.own_root(), summary.entry.id, wanted)
-        except (RememberedError, OSError) as error:
-            st.error(plain(str(error)), icon=":material/error:")
-        else:
-            st.rerun()
-
-
-@st.dialog("Are you sure?")
-def _remove(summary: Summary) -> None:
-    entry, root = summary.entry, library.own_root()
-    name, off_the_list = plain(entry.name), entry.place == "opened"
-    if off_the_list:
-        st.markdown(f"**{name}** is taken off the list. Its folder, {plain(str(entry.folder))}, stays as it is.")
-    elif reason := refusal(entry):
-        st.warning(f"**{name}** cannot be deleted. {reason}", icon=":material/lock:")
-        return
-    else:
-        st.markdown(
-            f"**{name}** is deleted from this machine: its events, arrays and checkpoints. This cannot be undone."
-        )
-    with st.container(horizontal=True):
-        label = "Take off the list" if off_the_list else "Delete for good"
-        sure = st.button(label, type="primary", icon=":material/delete:", key="remove-sure")
-        if st.button("Keep it", key="remove-keep"):
-            st.rerun()
-    if sure:
-        try:
-            if off_the_list:
-                remembered.forget_folder(root, entry.name)
-            else:
-                delete_run(entry)
-            remembered.set_tags(root, entry.id, ())
-        except (RunError, RememberedError, OSError) as error:
-            st.error(plain(str(error)), icon=":material/error:")
-            return
-        _let_go(entry.id)
-        st.toast(f"**{name}** is gone from the list.", icon=":material/delete:")
-        st.rerun()
-
-
-def _let_go(run: str) -> None:
-    """Forget a run wherever the view names it."""
-    view = state.current()
-    if view.run == run:
-        state.open_view("")
-    base = "" if view.base == run else view.base
-    state.change(base=base, others=tuple(other for other in view.others if other != run))
