@@ -47,7 +47,8 @@ def set_tags(root: Path, run: str, wanted: Iterable[str]) -> None:
         raise RememberedError(f"A run should have at most {MOST_TAGS} tags. Found {len(cleaned)}.")
     with _lock:
         known = tags(root)
-        known.pop(run, None)
+        if known.pop(run, ()) == cleaned:
+            return
         _write(root / TAGS, _TAG_FILE.dump_json(known | ({run: cleaned} if cleaned else {}), indent=1))
 
 

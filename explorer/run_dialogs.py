@@ -19,7 +19,7 @@ from explorer.words import plain
 
 Action = Literal["Tags", "Delete", "Take off the list"]
 ICONS: dict[Action, str] = {"Tags": "label", "Delete": "delete", "Take off the list": "playlist_remove"}
-_ASKED = "_overview_asked"
+_ASKED, _PROBLEM = "_overview_asked", "_overview_problem"
 
 
 def ask(action: Action, run: str) -> None:
@@ -45,26 +45,29 @@ def _close() -> None:
 
 @st.dialog("Tags", on_dismiss=_close)
 def _edit_tags(summary: Summary, tags: Tags) -> None:
-    st.markdown(plain(summary.entry.name))
-    known = sorted({tag for some in tags.values() for tag in some})
-    wanted = st.multiselect(
-        "Tags of this run",
-        known,
-        tags.get(summary.entry.id, ()),
+    run = summary.entry.id
+    st.multiselect(
+        f"Tags of {plain(summary.entry.name)}",
+        sorted({tag for some in tags.values() for tag in some}),
+        tags.get(run, ()),
         accept_new_options=True,
         max_selections=MOST_TAGS,
-        placeholder="Choose or type a tag",
-        help=f"Up to {MOST_TAGS} of {LONGEST_TAG} characters each. The run's own folder stays as it is.",
-        key=f"tags-{summary.entry.id}",
+        placeholder="Choose a tag, or type a new one",
+        help=f"Up to {MOST_TAGS} of {LONGEST_TAG} characters each.",
+        key=f"tags-{run}",
+        on_change=_save_tags,
+        args=(run,),
     )
-    if st.button("Save", type="primary", icon=":material/check:", key="tags-save"):
-        try:
-            remembered.set_tags(library.own_root(), summary.entry.id, wanted)
-        except (RememberedError, OSError) as error:
-            st.error(plain(str(error)), icon=":material/error:")
-        else:
-            _close()
-            st.rerun()
+    st.caption("Kept at once, beside your runs; the folder of this run stays as it is.")
+    if problem := st.session_state.pop(_PROBLEM, ""):
+        st.error(plain(problem), icon=":material/error:")
+
+
+def _save_tags(run: str) -> None:
+    try:
+        remembered.set_tags(library.own_root(), run, st.session_state[f"tags-{run}"])
+    except (RememberedError, OSError) as error:
+        st.session_state[_PROBLEM] = str(error)
 
 
 @st.dialog("Are you sure?", on_dismiss=_close)
