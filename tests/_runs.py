@@ -298,7 +298,7 @@ def _at_most(number: int, decision: TasksGrouped) -> TasksGrouped:
     """The decision with at most `number` groups that fuse; the others wait for a later phase."""
     if len(decision.fused) <= number:
         return decision
-    reason = f"{decision.reason} As many groups as fuse in one phase are found, so the rest waits."
+    reason = f"As many groups as may fuse in one phase are found; {len(decision.fused) - number} of this stage wait."
     return decision.model_copy(update={"fused": decision.fused[:number], "reason": reason})
 
 
