@@ -31,6 +31,7 @@ TOUR = {
     "metrics": "metrics?at=120&base=example.separate-rooms&smooth=0.4",
     "predictions": "predictions?at=120&image=1",
     "decisions": "decisions?min=0.89",
+    "overview": "overview",
     "train": "train",
 }
 """Name of the picture -> address of the page."""

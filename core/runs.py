@@ -23,6 +23,7 @@ from typing import BinaryIO, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from core.consistency import misfit
 from core.events import SCHEMA_VERSION, AnyEvent, RunFailed, RunFinished, RunPaused, dump_event, parse_event
 from core.heartbeat import (
     HEARTBEAT,
@@ -190,17 +191,14 @@ def read_header(folder: Path) -> RunHeader:
 def validate_run(folder: Path) -> Run:
     """Read a whole run and check what single events cannot know; returns it.
 
-    Raises `RunError`: besides what `read_run` raises, for tasks or stages that the header lacks, a missing array, and
-    a cut last line of a run that nobody writes any more.
+    Raises `RunError`: besides what `read_run` raises, for tasks or stages that the header lacks, a matrix of another
+    size, and a missing array.
     """
     run = read_run(folder)
     n_tasks, n_stages, path = len(run.header.tasks), len(run.header.stages), folder / EVENTS
     for line, event in enumerate(run.events, start=1):
-        stage = getattr(event, "stage", 0)
-        if stage >= n_stages:
-            raise RunError(f"{path}, line {line}: field `stage`: {stage}, but the run has {n_stages} stages.")
-        if bad := [task for task in getattr(event, "tasks", ()) if not 0 <= task < n_tasks]:
-            raise RunError(f"{path}, line {line}: field `tasks`: {bad[0]}, but the run has {n_tasks} tasks.")
+        if problem := misfit(event, n_tasks, n_stages):
+            raise RunError(f"{path}, line {line}: {problem}")
         file = getattr(event, "file", None)
         if file is not None and not (folder / ARRAYS / file).is_file():
             raise RunError(f"{path}, line {line}: field `file`: {ARRAYS}/{file} does not exist.")

@@ -1,33 +1,30 @@
-"""The explorer's benchmarks, as JSON lines (`python -m core bench` runs them): cursor steps, what-if moves, a film.
+"""The explorer's benchmarks, as JSON lines (`python -m core bench` runs them): cursor steps, many runs, payloads.
 
-A step of the cursor is all that the server computes anew: the moment, the timeline and the sharing graph, as the JSON
-that is sent; its reference reads the history from its events at every step, as a page without an index would. A move of
-the what-if slider is compared with one that keeps no search. The film is that of the largest run we promise to show;
-its reference writes out the whole graph at every stop.
+A step of the figures is all that the server computes anew: the moment, the timeline and the sharing graph, as the JSON
+that is sent; the reference reads the history from its events at every step, as a page without an index would. A step of
+a page is all that Streamlit does for it, in its own test harness. The largest run and the folder of many runs are those
+of the tests' generator, made on the spot. A move of the what-if slider is compared with one that keeps no search, and
+the film of the largest run with writing out the whole graph at every stop.
 """
 
 import json
+import os
 import statistics
 import sys
+import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from core.events import (
-    AmalgamationProgressed,
-    AnyEvent,
-    NodeCreated,
-    NodesRemoved,
-    PhaseStarted,
-    StructureChanged,
-)
-from core.runs import MetricInfo, Run, RunHeader, StageInfo, TaskInfo, read_run
-from core.sharing import SharingNode, sharing_graph
-from core.structure import Structure
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
+
+from core.runs import EVENTS, read_run
+from explorer import library, state
+from explorer.app import PAGES, PageInfo
 from explorer.figures.film import film
 from explorer.figures.flips import flips_figure
-from explorer.figures.rows import Row
 from explorer.figures.sharing import sharing_figure
 from explorer.figures.timeline import timeline_figure
 from explorer.figures.what_if import what_if_figure
@@ -35,28 +32,49 @@ from explorer.focus import Focus
 from explorer.moments import History
 from explorer.trees import trees
 from explorer.what_if import find_all_flips, study
+from tests._runs import LARGEST, events_of, header_of, write_many, write_run
 
-RUN = Path(__file__).resolve().parents[1] / "assets" / "runs" / "mtsl-rooms"
+APP = Path(__file__).with_name("app.py")
+RUN = library.EXAMPLES / "mtsl-rooms"
+MANY = 200
 
 
 def main() -> None:
     """Print the rows."""
+    write(_figures())
+    write(_what_if())
+    write(_film())
+    with tempfile.TemporaryDirectory() as temporary:
+        roots = Path(temporary) / "largest", Path(temporary) / "many"
+        write_run(roots[0] / "largest", LARGEST)
+        write_many(roots[1], MANY)
+        write(_opening(roots[0] / "largest"))
+        for run, most in ((f"example.{RUN.name}", 150), ("runs.largest", 500)):
+            for page in (page for page in PAGES if page.cursor):
+                write(_page_step(page, run, roots[0], most))
+        write(_overview(roots[1]))
+
+
+def write(row: Mapping[str, object]) -> None:
+    """Print one row."""
+    sys.stdout.write(json.dumps(row) + "\n")
+    sys.stdout.flush()
+
+
+def _figures() -> dict[str, object]:
     run = read_run(RUN)
     history = History(run.header, run.events)
-    for row in (cursor_row(run, history), what_if_row(history), film_row()):
-        sys.stdout.write(json.dumps(row) + "\n")
+    moments = range(0, len(history), 3)
 
-
-def cursor_row(run: Run, history: History) -> Row:
-    """A step of the cursor."""
+    def step(index: int) -> None:
+        show(history, index)
 
     def plain_step(index: int) -> None:
         show(History(run.header, run.events), index)
 
-    moments = range(0, len(history), 3)
     return {
         "name": f"cursor step in the app, recorded run of {len(history)} moments",
-        "ours_ms": median_ms(lambda index: show(history, index), moments),
+        "ours_ms": median_ms(step, moments),
         "reference_ms": median_ms(plain_step, moments),
         "reference": "the same figures with the history read from the events at every step",
         "target": "<= 100 ms",
@@ -64,65 +82,10 @@ def cursor_row(run: Run, history: History) -> Row:
     }
 
 
-def film_row() -> Row:
-    """The film of the largest run."""
-    history = largest()
-    stops = history.stops("neuron")
-
-    def ours(_: int) -> str:
-        return film(history, "neuron").to_json()
-
-    def plain(_: int) -> list[str]:
-        return [history.snapshot(stop).graph.model_dump_json() for stop in stops]
-
-    text, whole = ours(0), "".join(plain(0))
-    packed, size = len(zlib.compress(text.encode())), len(text)
-    return {
-        "name": f"film of the largest run, 12 tasks x 30 stages x 200 phases, {len(stops)} stops",
-        "ours_ms": median_ms(ours, range(3)),
-        "reference_ms": median_ms(plain, range(3)),
-        "reference": f"the whole graph at every stop, {len(whole) / 1e6:.0f} MB",
-        "target": "<= 500 ms, <= 2 MB",
-        "note": f"{packed / 1e3:.0f} kB packed, {size / 1e3:.0f} kB as JSON",
-    }
-
-
-def largest() -> History:
-    """A run of 12 tasks, 30 stages and 200 phases, in which three neighbours after the other fuse, stage by stage."""
-    names = [f"task{number}" for number in range(12)]
-    metric = MetricInfo(key="error", label="Error", unit="", direction="lower")
-    tasks = tuple(TaskInfo(name=name, label=name, kind="depth", metrics=(metric,)) for name in names)
-    stages = tuple(StageInfo(name=f"stage{number}", neurons=16 + number) for number in range(30))
-    header = RunHeader(method="mtsl", data="synthetic", seed=0, tasks=tasks, stages=stages)
-    return History(header, _growth(names, [stage.neurons for stage in stages]))
-
-
-def _growth(names: list[str], neurons: list[int]) -> Iterator[AnyEvent]:
-    cost = [SharingNode(stage=0, tasks=(0,), kind="shared", neurons=n, parameters=100 * n, macs=n) for n in neurons]
-    heads = [SharingNode(stage=0, tasks=(0,), kind="head", neurons=1, parameters=10, macs=1) for _ in names]
-    structure = Structure.separate(names, len(neurons))
-    merges = [(stage, tuple(range(start, start + 3))) for stage in range(25) for start in (0, 3, 6, 9)]
-    structure = structure.merge(0, range(12))
-    merges[:4] = [(1, (0, 1, 2))]
-    for phase in range(200):
-        at = {"step": 10 * phase, "epoch": phase // 2, "phase": phase, "seconds": float(phase)}
-        yield PhaseStarted(role="structural-learning" if phase % 2 else "task-learning", epochs=1, **at)
-        if phase % 2 and merges:
-            stage, group = merges.pop(0)
-            if group not in structure.stages[stage]:
-                node = {"stage": stage, "tasks": group, "neurons": neurons[stage], "parameters": 100 * neurons[stage]}
-                yield NodeCreated(start="average", **node, **at)
-                for part in range(1, 9):
-                    losses = {names[task]: 0.4 / part + 0.01 * task for task in group}
-                    yield AmalgamationProgressed(stage=stage, tasks=group, done=part / 8, losses=losses, **at)
-                yield NodesRemoved(**node, **at)
-                structure = structure.merge(stage, group)
-        graph = sharing_graph(structure, cost, heads)
-        yield StructureChanged(graph=graph, parameters=graph.parameters, macs=graph.macs, **at)
-
-
-def what_if_row(history: History) -> Row:
+def _what_if() -> dict[str, object]:
     """A move of the what-if slider: the replay, its tree and the flip points, as the JSON that is sent."""
+    run = read_run(RUN)
+    history = History(run.header, run.events)
     asked, last = study(history), history.latest
 
     def move(step: int) -> None:
@@ -146,6 +109,96 @@ def what_if_row(history: History) -> Row:
     }
 
 
+def _film() -> dict[str, object]:
+    """The film of the largest run."""
+    history = History(header_of(LARGEST), events_of(LARGEST))
+    stops = history.stops("neuron")
+
+    def ours(_: int) -> str:
+        return film(history, "neuron").to_json()
+
+    def plain(_: int) -> list[str]:
+        return [history.snapshot(stop).graph.model_dump_json() for stop in stops]
+
+    text, whole = ours(0), "".join(plain(0))
+    packed, size = len(zlib.compress(text.encode())), len(text)
+    return {
+        "name": f"film of the largest run, {len(stops)} stops",
+        "ours_ms": median_ms(ours, range(3)),
+        "reference_ms": median_ms(plain, range(3)),
+        "reference": f"the whole graph at every stop, {len(whole) / 1e6:.0f} MB",
+        "target": "<= 500 ms, <= 2 MB",
+        "note": f"{packed / 1e3:.0f} kB packed, {size / 1e3:.0f} kB as JSON",
+    }
+
+
+def _opening(folder: Path) -> dict[str, object]:
+    def opened(_: int) -> None:
+        run = read_run(folder)
+        History(run.header, run.events)
+
+    size = (folder / EVENTS).stat().st_size / 1e6
+    return _row(
+        f"first opening of the largest run, {size:.1f} MB of events", medians_ms(opened, range(5)), "<= 2000 ms"
+    )
+
+
+def _page_step(page: PageInfo, run: str, root: Path, most: int) -> dict[str, object]:
+    """Time of a step on a whole page, widgets and all, as Streamlit runs it; the payload is all that it sends."""
+    os.environ[library.RUNS_VARIABLE] = str(root)
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.query_params["run"] = run
+    app.query_params["at"] = "60"
+    app.run()
+    if page is not PAGES[0]:
+        app.switch_page(page.file).run()
+
+    def step(_: int) -> None:
+        app.button(key=state.NEXT).click().run()
+        if app.exception:
+            raise RuntimeError(f"{page.title}: {app.exception[0].value}")
+
+    name = f"cursor step, whole {page.title} page, {run.partition('.')[2]}"
+    return _row(name, medians_ms(step, range(9)), f"<= {most} ms", app)
+
+
+def _overview(root: Path) -> dict[str, object]:
+    """Time of the whole Overview page when its runs have never been looked at; the reference reads all of each run."""
+    os.environ[library.RUNS_VARIABLE] = str(root)
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    page = next(page for page in PAGES if page.url == "overview")
+    start = time.perf_counter(), time.process_time()
+    app.switch_page(page.file).run()
+    cold = 1e3 * (time.perf_counter() - start[0]), 1e3 * (time.process_time() - start[1])
+
+    def once_more(_: int) -> None:
+        app.run()
+
+    def whole(_: int) -> None:
+        for entry in library.listing():
+            run = read_run(entry.folder)
+            History(run.header, run.events)
+
+    again = median_ms(once_more, range(5))
+    row = _row(f"overview of {MANY} runs, read for the first time", cold, "<= 1500 ms", app)
+    reference = {"reference_ms": median_ms(whole, range(1)), "reference": "reading every run whole, nothing drawn"}
+    return row | reference | {"note": f"{row['note']}; {again:.0f} ms once they are known"}
+
+
+def _row(name: str, ours_ms: tuple[float, float], target: str, app: AppTest | None = None) -> dict[str, object]:
+    note = f"{ours_ms[1]:.0f} ms on the processor"
+    if app:
+        note += f"; payload {payload(app) / 1e6:.2f} MB (target <= 2 MB)"
+    absolute = {"reference_ms": None, "reference": "nothing: an absolute time"}
+    return {"name": name, "ours_ms": ours_ms[0], **absolute, "target": target, "note": note}
+
+
+def payload(app: AppTest) -> int:
+    """Bytes of all elements on a page of the test harness."""
+    nodes = [node for part in (app.main, app.sidebar) for node in part if not isinstance(node, Block)]
+    return sum(node.proto.ByteSize() for node in nodes)
+
+
 def show(history: History, index: int) -> tuple[str, str]:
     """The JSON of both figures of the Structure page at the event at `index`."""
     graph = sharing_figure(history, history.snapshot(index)).to_json(validate=False)
@@ -154,13 +207,19 @@ def show(history: History, index: int) -> tuple[str, str]:
 
 def median_ms(step: Callable[[int], object], moments: range) -> float:
     """Median time of a step over the moments, in milliseconds, after one to warm up."""
+    return medians_ms(step, moments)[0]
+
+
+def medians_ms(step: Callable[[int], object], moments: range) -> tuple[float, float]:
+    """Median time of a step on the clock and on the processor, which differ on a machine that is busy otherwise."""
     step(moments[0])
     times = []
     for index in moments:
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         step(index)
-        times.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(times)
+        times.append((time.perf_counter() - start[0], time.process_time() - start[1]))
+    clock, processor = (1e3 * statistics.median(part) for part in zip(*times, strict=True))
+    return clock, processor
 
 
 if __name__ == "__main__":

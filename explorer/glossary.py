@@ -50,5 +50,6 @@ GLOSSARY = {
     "what if": "The run's recorded similarities, decided anew under another threshold or rule, without training.",
     "dendrogram": "Tasks joined step by step, the most similar first, by the mean similarity between clusters.",
     "flip point": "A threshold at which a decision, or the final tree, changes. Between two of them nothing does.",
+    "run": "One training of one network, kept in a run folder: what it is, everything that happened, sample images.",
 }
 """Word -> one or two sentences."""

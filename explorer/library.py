@@ -1,8 +1,8 @@
 """The runs that can be looked at: found by folder, opened once in this process, and read on as they grow.
 
-Examples lie in `assets/runs`, a person's own runs in `runs`, or where the environment variable `MTSL_RUNS` says. An id
-is the name of the place and of the folder, `example.rooms` or `runs.rooms`; ids are looked up in the listing, so none
-ever becomes a path.
+Examples lie in `assets/runs`, a person's own runs in `runs`, or where the environment variable `MTSL_RUNS` says;
+folders elsewhere on this machine are listed once somebody has opened them. An id is the name of the place and of the
+run, `example.rooms`, `runs.rooms` or `opened.rooms`; ids are looked up in the listing, so none ever becomes a path.
 """
 
 import os
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from core.heartbeat import heartbeat, process_alive
-from core.runs import HEADER, Run, RunError, find_runs, read_run
+from core.runs import HEADER, Run, RunError, find_runs, read_run, validate_run
+from explorer import remembered
 from explorer.moments import History
 from explorer.words import StateLabel, state_label
 
@@ -22,7 +23,7 @@ EXAMPLES = REPOSITORY / "assets" / "runs"
 RUNS_VARIABLE = "MTSL_RUNS"
 _MOST_OPEN = 8
 
-Place = Literal["example", "runs"]
+Place = Literal["example", "runs", "opened"]
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,18 @@ class Entry:
     place: Place
     folder: Path
     live: bool
+    opened_as: str = ""
+    """Name on the list of opened folders; "" for all others, which are called as their folder."""
+
+    @property
+    def name(self) -> str:
+        """What people call it, different for all runs of a place."""
+        return self.opened_as or self.folder.name
 
     @property
     def id(self) -> str:
         """What the URL calls it."""
-        return f"{self.place}.{self.folder.name}"
+        return f"{self.place}.{self.name}"
 
 
 @dataclass(frozen=True)
@@ -59,14 +67,47 @@ def own_root() -> Path:
 
 
 def listing() -> list[Entry]:
-    """All run folders: running ones first, then own ones, newest first, then examples."""
+    """All run folders: running ones first, then own ones, newest first, then opened ones, then examples."""
     places: tuple[tuple[Place, Path], ...] = (("runs", own_root()), ("example", EXAMPLES))
     entries = []
     for place, root in places:
         folders = find_runs(root)
         for folder in folders if place == "runs" else sorted(folders):
             entries.append(Entry(place, folder, place == "runs" and process_alive(heartbeat(folder))))
+        if place == "runs":
+            entries += _opened_folders()
     return sorted(entries, key=lambda entry: not entry.live)
+
+
+def _opened_folders() -> list[Entry]:
+    """Folders that were opened and still hold a run."""
+    try:
+        known = remembered.folders(own_root())
+    except remembered.RememberedError:  # the overview says so; it must not keep anyone from the other runs
+        return []
+    return [
+        Entry("opened", folder, process_alive(heartbeat(folder)), name)
+        for name, folder in known.items()
+        if (folder / HEADER).is_file()
+    ]
+
+
+def open_folder(folder: Path) -> Entry:
+    """List a run folder of this machine, after reading all of it; one that is listed already is not listed twice.
+
+    Raises `RunError` if it holds no valid run; the message names file, line and field. Raises `RememberedError` or
+    `OSError` if the list cannot be read or written.
+    """
+    try:
+        folder = folder.expanduser().resolve()
+        validate_run(folder)
+    except (OSError, RuntimeError) as error:  # no such home directory, no right to read it
+        raise RunError(f"{folder}: cannot be read ({error}).") from None
+    for entry in listing():
+        if entry.folder.resolve() == folder:
+            return entry
+    name = remembered.add_folder(own_root(), folder)
+    return Entry("opened", folder, process_alive(heartbeat(folder)), name)
 
 
 def opening(entries: list[Entry]) -> Entry | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from core.consistency import misfit
 from core.events import (
     AmalgamationProgressed,
     AnyEvent,
@@ -102,7 +103,7 @@ class Snapshot:
 class History:
     """A run's events, indexed. `extend` takes what was appended; everything else only reads.
 
-    Raises `ValueError` for an event that names a stage or a task which the header lacks.
+    Raises `ValueError` for an event that does not fit the header: a stage or task that it lacks, say.
     """
 
     def __init__(self, header: RunHeader, events: Iterable[AnyEvent] = ()) -> None:
@@ -185,13 +186,8 @@ class History:
         return found if found and found.decision_index is not None and found.decision_index <= index else None
 
     def _check(self, event: AnyEvent) -> None:
-        n_tasks, n_stages = len(self.header.tasks), len(self.header.stages)
-        stage, tasks = getattr(event, "stage", 0), getattr(event, "tasks", ())
-        if stage >= n_stages or any(not 0 <= task < n_tasks for task in tasks):
-            raise ValueError(
-                f"event {len(self)} ({event.kind}): stage {stage} and tasks {list(tasks)} should be below {n_stages} "
-                f"and {n_tasks}, the numbers of stages and tasks in the header."
-            )
+        if problem := misfit(event, len(self.header.tasks), len(self.header.stages)):
+            raise ValueError(f"event {len(self)} ({event.kind}): {problem}")
 
     def _close_phase(self, event: AnyEvent) -> None:
         if isinstance(event, PhaseStarted) and self._snapshots:

@@ -14,6 +14,7 @@ import streamlit as st
 
 from core.grouping import Rule
 from core.structure import Group
+from explorer.catalogue import FACETS, Sort, read_choice
 from explorer.figures.compare.members import Lock
 from explorer.figures.compare.quality import Size
 from explorer.figures.curves.series import Show
@@ -34,6 +35,8 @@ SMOOTH, IMAGE = "smooth", "image"
 ORIENT = "orient"
 THRESHOLD, RULE, RECORDED, TREE, LOWER, HIGHER = "threshold", "rule", "recorded", "tree", "lower", "higher"
 PICK_STAGE, PICK_PAIR, MEASUREMENT = "pick-stage", "pick-pair", "measurement"
+
+QUERY, ONLY, SORT = "query", "only", "sort"
 
 # what else the session remembers
 _VIEW, _PAGE, _WRITTEN, _WRITTEN_AT, _NOTICES = "_view", "_page", "_written", "_written_at", "_notices"
@@ -80,6 +83,9 @@ class View:
     """Step of the Learn page."""
     query: str = ""
     """What the Overview searches for."""
+    sort: Sort = "newest"
+    only: tuple[str, ...] = ()
+    """What the Overview filters by, as `catalogue.Choice.text`."""
 
     @property
     def focus(self) -> Focus:
@@ -119,6 +125,13 @@ def _ids(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in text.split(",") if part))
 
 
+def _only(text: str) -> tuple[str, ...]:
+    found = _ids(text)
+    if not all(read_choice(part) for part in found):
+        raise ValueError(f"expected {', '.join(f'{facet}:…' for facet in FACETS)}, parted by commas")
+    return found
+
+
 def _speed(text: str) -> float:
     try:
         return SPEEDS[[f"{speed:g}" for speed in SPEEDS].index(text)]
@@ -156,6 +169,8 @@ FIELDS = (
     Field("image", "image", _position),
     Field("step", "step", _position),
     Field("query", "q", str),
+    Field("sort", "sort", _choice(*get_args(Sort))),
+    Field("only", "only", _only),
 )
 """The one list from which the URL is read and written."""
 

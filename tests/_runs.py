@@ -2,11 +2,14 @@
 
 `write_run` plays MTSL with made-up similarities: tasks have hidden places, and the further apart they are and the later
 the stage, the less similar their task nodes. So a tree grows that parts late, as real ones do. Everything follows from
-the seed. `DENSE` and `IMAGE_LEVEL` are the two task sets; sizes go up to 12 tasks, 30 stages and 200 phases.
+the seed. `DENSE` and `IMAGE_LEVEL` are the two task sets. `LARGEST` is the largest run that the explorer promises to
+show: 12 tasks, 30 stages and 200 structural phases (401 phases in all), 3,406 events; `FULLEST` is as large and
+measures every stage in every phase, which MTSL never does but a foreign loop may. `write_many` writes a folder of runs.
 """
 
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -32,7 +35,7 @@ from core.events import (
     TasksGrouped,
 )
 from core.grouping import Grouping, group_tasks
-from core.runs import RunHeader, RunWriter, StageInfo, TaskInfo
+from core.runs import EVENTS, HEADER, RunHeader, RunWriter, StageInfo, TaskInfo
 from core.sharing import SharingNode, sharing_graph
 from core.structure import Structure
 from core.tasks import DEPTH, EDGES, NORMALS, RECONSTRUCTION, Task, image_class, segmentation
@@ -73,11 +76,26 @@ class Plan:
     """Amalgamation events for each group."""
     samples: int = 0
     """Sample images whose predictions every phase saves, of 16×24 pixels."""
+    fusions: int | None = None
+    """Groups that may fuse in one structural phase, so that a tree takes long to grow; None: all that are alike."""
+    everywhere: bool = False
+    """Whether each structural phase also measures, at every stage, all tasks at once; nothing follows from that."""
     undefined: bool = False
     """Whether the first measurement finds constant features in its last task."""
     end: End = "finished"
     data: str = "rooms"
     seed: int = 0
+
+
+LARGEST = Plan(
+    tasks=(*DENSE, *(image_class(f"class{number}", f"Class {number}", 10) for number in range(1, 8))),
+    stages=tuple((f"stage{number}", 16 + 2 * number) for number in range(1, 31)),
+    structural_phases=200,
+    progress=10,
+    fusions=1,
+    data="synthetic",
+)
+FULLEST = replace(LARGEST, everywhere=True)
 
 
 def header_of(plan: Plan) -> RunHeader:
@@ -131,6 +149,28 @@ def sample_arrays(plan: Plan, event: SamplesSaved) -> dict[str, NDArray[np.gener
     if inputs:
         found["image"] = random.integers(0, 256, (*shape, 3)).astype(np.uint8)
     return found
+
+
+def write_many(root: Path, number: int) -> list[Path]:
+    """Write `number` small runs of two methods and two data sets below `root`, the last one newest; returns them.
+
+    The first of a kind is written event by event, the others copy its events, so that hundreds take a second.
+    """
+    kinds = [
+        Plan(structural_phases=3, epochs=1),
+        Plan(tasks=IMAGE_LEVEL, structural_phases=2, epochs=1, data="digits", end="paused"),
+    ]
+    events = [(write_run(root / f"first-{plan.data}", plan) / EVENTS).read_bytes() for plan in kinds]
+    folders = [root / f"first-{plan.data}" for plan in kinds]
+    for seed in range(1, number - len(kinds) + 1):
+        plan = replace(kinds[seed % 2], seed=seed)
+        method = "mtsl" if seed % 3 else "separate"
+        folder = root / f"{method}-{plan.data}-{seed:03d}"
+        with RunWriter(folder, header_of(plan).model_copy(update={"method": method})):
+            (folder / EVENTS).write_bytes(events[seed % 2])
+        os.utime(folder / HEADER, (1_767_225_600 + 60 * seed,) * 2)
+        folders.append(folder)
+    return folders
 
 
 def events_of(plan: Plan) -> list[AnyEvent]:
@@ -207,8 +247,13 @@ class _Player:
             )
             names = [self.names[task] for task in candidate.tasks]
             grouping = group_tasks(matrix, MIN_SIMILARITY, names=names)
-            yield _decision(grouping, candidate.tasks, place, self.at)
-            births += [(candidate.stage, tuple(candidate.tasks[i] for i in group)) for group in grouping.fused]
+            decision = _decision(grouping, candidate.tasks, place, self.at)
+            if self.plan.fusions is not None:
+                decision = _at_most(self.plan.fusions - len(births), decision)
+            yield decision
+            births += [(candidate.stage, group) for group in decision.fused]
+        if self.plan.everywhere:
+            yield from self._measure_all()
         for stage, tasks in births:
             yield NodeCreated(stage=stage, tasks=tasks, start="average", **self._node(stage), **self.at)
         for part in range(1, self.plan.progress + 1):
@@ -228,6 +273,13 @@ class _Player:
         if self.plan.samples:
             file = f"{holds}-phase{self.phase:03d}.npz"
             yield SamplesSaved(holds=holds, file=file, split="validation", samples=self.plan.samples, **self.at)
+
+    def _measure_all(self) -> Iterator[AnyEvent]:
+        tasks = tuple(range(len(self.names)))
+        for stage in range(len(self.plan.stages)):
+            matrix = self._similarity(stage, tasks)
+            rounded = tuple(tuple(round(float(value), 5) for value in row) for row in matrix)
+            yield SimilarityMeasured(stage=stage, tasks=tasks, matrix=rounded, samples=200, **self.at)
 
     def _spend(self, seconds: float, steps: int = 0) -> None:
         self.step += steps
@@ -281,6 +333,14 @@ def _places(n_tasks: int, random: np.random.Generator) -> Floats:
     """Hidden places [T, 2] of the tasks in two or three clouds, so that some pairs are alike and the clouds are not."""
     clouds = np.array([(0.0, 0.0), (1.3, 0.4), (0.3, 1.2)])[: 2 if n_tasks < 6 else 3]
     return clouds[np.arange(n_tasks) % len(clouds)] + random.normal(0, 0.2, (n_tasks, 2))
+
+
+def _at_most(number: int, decision: TasksGrouped) -> TasksGrouped:
+    """The decision with at most `number` groups that fuse; the others wait for a later phase."""
+    if len(decision.fused) <= number:
+        return decision
+    reason = f"As many groups as may fuse in one phase are found; {len(decision.fused) - number} of this stage wait."
+    return decision.model_copy(update={"fused": decision.fused[:number], "reason": reason})
 
 
 def _decision(grouping: Grouping, tasks: Sequence[int], place: dict[str, object], at: dict[str, float]) -> TasksGrouped:

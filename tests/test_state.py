@@ -29,6 +29,8 @@ OTHER: dict[str, Any] = {
     "image": 2,
     "step": 4,
     "query": "rooms",
+    "sort": "parameters",
+    "only": ("method:mtsl", "tag:a%2Cb"),
 }
 WRONG = {
     "grain": ("minute", "phase, stage, decision, neuron"),
@@ -44,6 +46,8 @@ WRONG = {
     "speed": ("7", "0.5, 1, 2, 4"),
     "show": ("best", "metric, second, loss, all"),
     "scale": ("log", "run, stage, phase, unit"),
+    "sort": ("luck", "newest, name, method, parameters, metric"),
+    "only": ("colour:red", "method:…, data:…, state:…, tag:…"),
 }
 
 

@@ -6,6 +6,7 @@ a task-learning phase is as wide as its epochs, and a structural phase is as wid
 """
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,18 @@ class RunAxis:
         return self.spans[-1].end if self.spans else 1.0
 
 
+_made: WeakKeyDictionary[History, RunAxis] = WeakKeyDictionary()
+
+
 def run_axis(history: History) -> RunAxis:
-    """The axis of a run as far as it was read."""
+    """The axis of a run as far as it was read; made anew only when the run has grown."""
+    axis = _made.get(history)
+    if axis is None or len(axis.positions) != len(history):
+        axis = _made[history] = _lay_out(history)
+    return axis
+
+
+def _lay_out(history: History) -> RunAxis:
     positions = np.zeros(len(history))
     spans: list[Span] = []
     epoch_ends: list[tuple[float, int]] = []
@@ -57,16 +68,17 @@ def run_axis(history: History) -> RunAxis:
             positions[phase.first : phase.last + 1] = np.linspace(start, end, phase.last - phase.first + 3)[1:-1]
         spans.append(Span(phase.number, phase.role, start, end))
         start = end
+    positions.setflags(write=False)  # figures share it
     return RunAxis(positions, tuple(spans), tuple(epoch_ends))
 
 
-def epoch_axis(axis: RunAxis, structural: str, **rest: object) -> theme.Properties:
-    """Properties of the axis: title and epoch ticks; `structural` says how structural-learning phases are drawn."""
+def epoch_axis(axis: RunAxis, structural: str, note: str = "", **rest: object) -> theme.Properties:
+    """Properties of the axis: epoch ticks and title, with how structural-learning phases are drawn and a `note`."""
     steps = (1, 2, 5, 10, 20, 50, 100, 200, 500, 10**6)
     step = next(step for step in steps if len(axis.epoch_ends) <= step * _MOST_TICKS)
     ticks = [(x, epoch) for x, epoch in axis.epoch_ends if epoch % step == 0]
     return theme.axis(
-        f"task epochs ({structural}: structural-learning phases)",
+        f"task epochs ({structural}: structural-learning phases{note})",
         range=[-0.01 * axis.end, 1.01 * axis.end],
         tickvals=[x for x, _ in ticks],
         ticktext=[str(epoch) for _, epoch in ticks],

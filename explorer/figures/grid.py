@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from explorer import theme, words
+from explorer.figures.coarse import RULE, coarse_grid_figure, too_many
 from explorer.figures.drawing import Drawing
 from explorer.figures.similarity import SCALE_WORDS, Scale, colour_bar, colour_range, in_focus, pair
 from explorer.figures.tables import measurement_rows
@@ -31,7 +32,7 @@ def grid_drawing(history: History, index: int, scale: Scale = "run", focus: Focu
         alt=ALT,
         caption=f"Similarity of task nodes in {words.run_title(history.header)}: stages upwards, structural-learning "
         f"phases to the right. A filled diamond says that groups fused. Later than {words.place(history.event(index))} "
-        f"is pale. Colour scale: {SCALE_WORDS[scale]}.",
+        f"is pale. Colour scale: {SCALE_WORDS[scale]}.{f' {RULE}' if too_many(history) else ''}",
         rows=lambda: measurement_rows(history),
     )
 
@@ -42,8 +43,11 @@ def grid_figure(history: History, index: int, scale: Scale = "run", focus: Focus
     Measurements after the event at `index` are pale, the last one up to it is framed; a diamond above a matrix is
     filled if groups fused. The traces `measurements` and `matrices`, which lies unseen over the matrices, carry the
     position of each one's decision in `customdata`. Cells of the picked pair are framed, and the row of a picked stage.
-    Where each stage or phase has colours of its own, colours say where a value lies in that range.
+    Where each stage or phase has colours of its own, colours say where a value lies in that range. Of
+    too many matrices each is drawn as one cell.
     """
+    if too_many(history):
+        return coarse_grid_figure(history, index, scale)
     header = history.header
     found = history.measurements
     stages = sorted({measurement.similarity.stage for measurement in found})

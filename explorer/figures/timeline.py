@@ -1,6 +1,12 @@
-"""The timeline of a run: phases, decisions, neuron events, the stops of the cursor and the cursor itself."""
+"""The timeline of a run: phases, decisions, neuron events, the stops of the cursor and the cursor itself.
+
+Of a kind of which there are more than `MOST_MARKS`, marks that would lie on each other are drawn as one, which the axis
+says; the cursor still stops at each. Everything but the cursor is made once for a run of a given length.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import plotly.graph_objects as go
 
@@ -17,8 +23,24 @@ ALT = (
     "decision, creation and removal, and a line where the cursor stands."
 )
 HEIGHT = 188
+MOST_MARKS = 400
+"""Marks of one kind that are drawn; on a wide screen they are then three pixels apart."""
 _PHASES, _DECISIONS, _NEURONS = 0.0, 1.0, 2.0
 _STOPS = -0.72
+
+_RULE = f"; marks closer than 1/{MOST_MARKS} of the run are drawn as one"
+
+
+@dataclass(frozen=True)
+class _Marked:
+    """The traces of a run of `length` events; `crowded` if some marks stand for several events."""
+
+    length: int
+    traces: tuple[Properties, ...]
+    crowded: bool
+
+
+_made: WeakKeyDictionary[History, dict[Grain, _Marked]] = WeakKeyDictionary()
 
 
 def timeline_drawing(history: History, index: int, grain: Grain) -> Drawing:
@@ -55,25 +77,8 @@ def timeline_figure(history: History, index: int, grain: Grain) -> go.Figure:
     The trace `stops` holds the moments at which the cursor can stop; every mark carries its position in `customdata`.
     """
     axis = run_axis(history)
-    decided = [found for found in history.measurements if found.decision is not None]
-    fused = [found.decision_index for found in decided if found.decision and found.decision.fused]
-    kept = [found.decision_index for found in decided if found.decision and not found.decision.fused]
-    events = [(position, history.event(position)) for position in range(len(history))]
-    born = [position for position, event in events if isinstance(event, NodeCreated)]
-    gone = [position for position, event in events if isinstance(event, NodesRemoved)]
-    filled: Properties = {"color": theme.ACCENT}
-    hollow: Properties = {"color": "rgba(0,0,0,0)", "line": {"color": theme.NEUTRAL, "width": 1.6}}
-    crossed: Properties = {"color": theme.NEUTRAL, "line": {"color": theme.NEUTRAL, "width": 2}}
-    ticks: Properties = {"color": theme.NEUTRAL, "line": {"color": theme.NEUTRAL, "width": 1.5}, "opacity": 0.9}
-    traces = [
-        _phases(axis, "task-learning", "", theme.FAINT),
-        _phases(axis, "structural-learning", "/", theme.see_through(theme.ACCENT, 0.28)),
-        _marks(history, axis, fused, _DECISIONS, "decision: groups fuse", "diamond", filled),
-        _marks(history, axis, kept, _DECISIONS, "decision: nothing fuses", "diamond", hollow),
-        _marks(history, axis, born, _NEURONS, "neurons created", "triangle-up", filled),
-        _marks(history, axis, gone, _NEURONS, "neurons removed", "x-thin", crossed),
-        _marks(history, axis, history.stops(grain), _STOPS, "stops", "line-ns", ticks) | {"showlegend": False},
-    ]
+    made = _marked(history, grain)
+    traces = list(made.traces)
     shapes = []
     if len(history):
         x = float(axis.positions[index])
@@ -82,7 +87,7 @@ def timeline_figure(history: History, index: int, grain: Grain) -> go.Figure:
         head = {"symbol": "triangle-down", "size": 11, "color": theme.ACCENT}
         traces.append(_quiet({"x": [x], "y": [2.55], "mode": "markers", "marker": head, "name": "cursor"}))
     layout = {
-        "xaxis": epoch_axis(axis, "hatched"),
+        "xaxis": epoch_axis(axis, "hatched", note=_RULE if made.crowded else ""),
         "yaxis": theme.axis(
             "",
             range=[-1.05, 2.75],
@@ -94,6 +99,41 @@ def timeline_figure(history: History, index: int, grain: Grain) -> go.Figure:
         "bargap": 0,
     }
     return theme.figure(traces, layout, HEIGHT, shapes=shapes)
+
+
+def _marked(history: History, grain: Grain) -> _Marked:
+    """All traces but the cursor, made anew when the run has grown."""
+    known = _made.setdefault(history, {})
+    found = known.get(grain)
+    if found is None or found.length != len(history):
+        found = known[grain] = _mark(history, grain)
+    return found
+
+
+def _mark(history: History, grain: Grain) -> _Marked:
+    axis = run_axis(history)
+    decided = [found for found in history.measurements if found.decision is not None]
+    fused = [found.decision_index for found in decided if found.decision and found.decision.fused]
+    kept = [found.decision_index for found in decided if found.decision and not found.decision.fused]
+    events = [(position, history.event(position)) for position in range(len(history))]
+    born = [position for position, event in events if isinstance(event, NodeCreated)]
+    gone = [position for position, event in events if isinstance(event, NodesRemoved)]
+    filled: Properties = {"color": theme.ACCENT}
+    hollow: Properties = {"color": "rgba(0,0,0,0)", "line": {"color": theme.NEUTRAL, "width": 1.6}}
+    crossed: Properties = {"color": theme.NEUTRAL, "line": {"color": theme.NEUTRAL, "width": 2}}
+    ticks: Properties = {"color": theme.NEUTRAL, "line": {"color": theme.NEUTRAL, "width": 1.5}, "opacity": 0.9}
+    stops = history.stops(grain)
+    traces = (
+        _phases(axis, "task-learning", "", theme.FAINT),
+        _phases(axis, "structural-learning", "/", theme.see_through(theme.ACCENT, 0.28)),
+        _marks(history, axis, fused, _DECISIONS, "decision: groups fuse", "diamond", filled),
+        _marks(history, axis, kept, _DECISIONS, "decision: nothing fuses", "diamond", hollow),
+        _marks(history, axis, born, _NEURONS, "neurons created", "triangle-up", filled),
+        _marks(history, axis, gone, _NEURONS, "neurons removed", "x-thin", crossed),
+        _marks(history, axis, stops, _STOPS, "stops", "line-ns", ticks) | {"showlegend": False},
+    )
+    crowded = any(len(kind) > MOST_MARKS for kind in (fused, kept, born, gone, stops))
+    return _Marked(len(history), traces, crowded)
 
 
 def _phases(axis: RunAxis, role: Role, pattern: str, colour: str) -> Properties:
@@ -126,22 +166,34 @@ def _marks(
     symbol: str,
     marker: Properties,
 ) -> Properties:
-    found = [index for index in indices if index is not None]
-    events = [history.event(index) for index in found]
+    together = _together(axis, [index for index in indices if index is not None])
     return {
         "type": "scatter",
-        "x": [float(axis.positions[index]) for index in found],
-        "y": [lane] * len(found),
+        "x": [float(axis.positions[marks[0]]) for marks in together],
+        "y": [lane] * len(together),
         "mode": "markers",
         "marker": {"symbol": symbol, "size": 9, **marker},
-        "customdata": [
-            [index, f"phase {event.phase} · epoch {event.epoch}<br>{words.title(event, history.header)}"]
-            for index, event in zip(found, events, strict=True)
-        ],
+        "customdata": [[marks[0], _said(history, marks)] for marks in together],
         "hovertemplate": "%{customdata[1]}<extra></extra>",
         "name": name,
         "showlegend": True,
     }
+
+
+def _together(axis: RunAxis, indices: Sequence[int]) -> list[list[int]]:
+    """The events that each mark stands for, in order: one, or, of too many, all in the same small part of the axis."""
+    if len(indices) <= MOST_MARKS:
+        return [[index] for index in indices]
+    found: dict[int, list[int]] = {}
+    for index in indices:
+        found.setdefault(int(MOST_MARKS * axis.positions[index] / axis.end), []).append(index)
+    return list(found.values())
+
+
+def _said(history: History, marks: Sequence[int]) -> str:
+    event = history.event(marks[0])
+    more = f"<br>and {len(marks) - 1} more up to event {marks[-1]}" if len(marks) > 1 else ""
+    return f"phase {event.phase} · epoch {event.epoch}<br>{words.title(event, history.header)}{more}"
 
 
 def _quiet(trace: Properties) -> Properties:

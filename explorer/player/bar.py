@@ -5,6 +5,7 @@ a ticker runs the fragment by itself while a run grows or the cursor plays.
 """
 
 import html
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,6 +28,9 @@ from explorer.state import View
 
 LIVE_SECONDS = 2.0
 """How often a run that is being written is read again."""
+
+_MOST_CHOICES = 1000
+"""Moments in the list to choose from; more would be slow to send and are no use to scroll through."""
 
 _LIVE = "_live"
 
@@ -170,7 +174,17 @@ def _button(label: str, key: str, icon: str, shortcut: str, disabled: bool = Fal
     st.button(label, key=key, icon=f":material/{icon}:", shortcut=shortcut, disabled=disabled, **rest)
 
 
+def _choices(history: History, index: int, stops: list[int]) -> list[int]:
+    """The stops to choose from in the list: all of them; of very many, those near `index` and the ends of phases."""
+    if len(stops) <= _MOST_CHOICES:
+        return stops
+    here = bisect_left(stops, index)
+    near = stops[max(0, here - _MOST_CHOICES // 4) : here + _MOST_CHOICES // 4]
+    return sorted({*near, *history.stops("phase")})
+
+
 def _go_to(history: History, index: int, stops: list[int]) -> None:
+    stops = _choices(history, index, stops)
     options = stops if index in stops else sorted([*stops, index])
 
     def label(position: int) -> str:

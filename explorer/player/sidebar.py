@@ -9,7 +9,7 @@ from explorer import library, state, words
 from explorer.library import Entry, Opened
 from explorer.player.take import take_run
 
-_COLOURS: dict[words.StateLabel, Literal["blue", "green", "gray", "orange", "red"]] = {
+STATE_COLOURS: dict[words.StateLabel, Literal["blue", "green", "gray", "orange", "red"]] = {
     "recorded": "gray",
     "running": "green",
     "paused": "orange",
@@ -17,6 +17,7 @@ _COLOURS: dict[words.StateLabel, Literal["blue", "green", "gray", "orange", "red
     "finished": "blue",
     "failed": "red",
 }
+"""State -> colour of its chip."""
 
 _ENTRY = "_entry"
 
@@ -54,7 +55,7 @@ def _picked(entries: list[Entry]) -> Entry | None:
     wanted = state.current().run
     opening = library.opening(entries)
     if wanted and wanted not in known:
-        shown = f" Showing {opening.folder.name}." if opening else ""
+        shown = f" Showing {opening.name}." if opening else ""
         state.note(f"The link says run={wanted}, but there is no such run here.{shown}")
         state.open_view("")
     entry = known.get(state.current().run, opening)
@@ -72,8 +73,8 @@ def _picked(entries: list[Entry]) -> Entry | None:
 
 def run_label(entry: Entry) -> str:
     """How lists of runs call it."""
-    kind = "running" if entry.live else "example" if entry.place == "example" else ""
-    return f"{entry.folder.name} · {kind}" if kind else entry.folder.name
+    kind = "running" if entry.live else {"example": "example", "opened": "opened folder", "runs": ""}[entry.place]
+    return f"{entry.name} · {kind}" if kind else entry.name
 
 
 def _describe(entry: Entry) -> None:
@@ -83,7 +84,7 @@ def _describe(entry: Entry) -> None:
         st.badge("cannot be read", icon=":material/error:", color="red")
         return
     icon, meaning = words.STATE_WORDS[opened.state]
-    st.badge(opened.state, icon=f":material/{icon}:", color=_COLOURS[opened.state], help=meaning)
+    st.badge(opened.state, icon=f":material/{icon}:", color=STATE_COLOURS[opened.state], help=meaning)
     st.caption(_facts(opened))
 
 

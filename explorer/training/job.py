@@ -222,16 +222,30 @@ def _last_events(folder: Path) -> tuple[AnyEvent, ...]:
     return _parse_tail(path, found.st_size, found.st_mtime_ns)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=1024)  # a run is looked at every second, so hundreds must have room; each keeps only a few events
 def _parse_tail(path: Path, size: int, modified: int) -> tuple[AnyEvent, ...]:
-    """The events in the last `_TAIL_BYTES` of the first `size` bytes; `modified` tells versions of the file apart."""
+    """Of the events in the last `_TAIL_BYTES` of the first `size` bytes those that a job is read from, in order.
+
+    They are the last one, the last epoch and evaluation, and one that shows that something was done; `modified` tells
+    versions of the file apart.
+    """
     begin = max(0, size - _TAIL_BYTES)
     with path.open("rb") as file:
         file.seek(begin)
         data = file.read(size - begin)
     lines = data[: data.rfind(b"\n") + 1].splitlines()[1 if begin else 0 :]
     try:
-        return tuple(parse_event(line) for line in lines)
+        events = [parse_event(line) for line in lines]
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise RunError(f"{path}: field `{'.'.join(map(str, first['loc']))}`: {first['msg']}.") from None
+    return tuple(events[place] for place in sorted(_telling(events)))
+
+
+def _telling(events: Sequence[AnyEvent]) -> set[int]:
+    """Where the last event stands, the last epoch, the last evaluation, and the last that is no failure."""
+    found: dict[str, int] = {}
+    for place, event in enumerate(events):
+        found["last"] = place
+        found[event.kind if isinstance(event, EpochFinished | Evaluated | RunFailed) else "done"] = place
+    return set(found.values())
