@@ -73,6 +73,33 @@ def resume(
 
 
 @app.command()
+def fork(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder to go on from.")],
+    phase: Annotated[int, typer.Option(help="Go on from the start of this phase, from 1.", min=0)],
+    out: Annotated[Path, typer.Option(help="Run folder to write; must not hold a run yet.")],
+    seed: Annotated[int | None, typer.Option(help="Seed from there on (default: the run's).", min=0)] = None,
+    device: Device = "auto",
+    devices: Devices = 1,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a setting from there on."),
+    ] = None,
+) -> None:
+    """Train a new run that shares another run's history up to a phase and goes on with other settings.
+
+    The run must have kept the state at the start of that phase (setting training.keep_checkpoints=phases, as the quick
+    presets have). Without any change the fork repeats what the run did.
+    """
+    from core.launch import build_fabric, fork_run
+    from core.terminal import TerminalShow
+
+    overrides = [*(setting or ()), *([] if seed is None else [f"seed={seed}"])]
+    with TerminalShow(Console()) as show:
+        outcome = fork_run(folder, phase, out, overrides, lambda config: build_fabric(config, device, devices), show)
+    _end(out, outcome)
+
+
+@app.command()
 def stop(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder.")]) -> None:
     """Ask a run that trains to write a checkpoint and stop."""
     from core.heartbeat import heartbeat, process_alive, request_stop

@@ -34,6 +34,7 @@ from core.heartbeat import (
     process_start,
     write_whole,
 )
+from core.provenance import Parent
 from core.tasks import Direction, Kind, Task
 
 HEADER, EVENTS, ARRAYS, CHECKPOINTS = "run.json", "events.jsonl", "arrays", "checkpoints"
@@ -95,6 +96,11 @@ class RunHeader(BaseModel):
     config: dict[str, JsonValue] = Field(default_factory=dict, description="every setting, as the writer knows them")
     versions: dict[str, str] = Field(default_factory=dict, description="package -> version")
     created: str = Field(default="", description="UTC time in ISO format")
+    parent: Parent | None = Field(default=None, description="of a forked run: where it comes from")
+
+    def as_json(self) -> bytes:
+        """What stands in the file; a run that was not forked looks as it did before there were forks."""
+        return (self.model_dump_json(indent=1, exclude={"parent"} if self.parent is None else None) + "\n").encode()
 
 
 @dataclass
@@ -231,7 +237,7 @@ class RunWriter:
         if (folder / HEADER).exists():
             raise RunError(f"{folder}: already holds a run. Choose another folder, or resume it.")
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / HEADER, (header.model_dump_json(indent=1) + "\n").encode())
+        write_whole(folder / HEADER, header.as_json())
         self._open(folder, keep=0)
 
     @classmethod

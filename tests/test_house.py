@@ -28,6 +28,10 @@ TORCH_FREE = (
     "events",
     "runs",
     "heartbeat",
+    "provenance",
+    "checkpoints",
+    "schedule",
+    "fork",
     "tasks",
     "delta",
 )

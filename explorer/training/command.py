@@ -5,10 +5,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, JsonValue
-
-from core.config import Config, Preset, preset
+from core.config import Config, Preset, differences, preset
 
 
 def overrides(config: Config, name: Preset) -> tuple[str, ...]:
@@ -19,7 +16,7 @@ def overrides(config: Config, name: Preset) -> tuple[str, ...]:
     >>> overrides(preset("quick", "digits", overrides=["training.epochs=3", "mtsl.phases=2"]), "quick")
     ('training.epochs=3', 'mtsl.phases=2')
     """
-    return tuple(_differences(config, preset(name, config.data.dataset, config.method, config.seed), ""))
+    return differences(config, preset(name, config.data.dataset, config.method, config.seed))
 
 
 def train_arguments(config: Config, name: Preset, folder: str) -> list[str]:
@@ -58,22 +55,3 @@ def shown_path(path: Path) -> str:
     """A path as one would type it here: relative where that is shorter."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(str(path)) else str(path)
-
-
-def _differences(wanted: BaseModel, given: BaseModel, below: str) -> list[str]:
-    found: list[str] = []
-    for field in type(wanted).model_fields:
-        key, new, old = f"{below}{field}", getattr(wanted, field), getattr(given, field)
-        if new == old:
-            continue
-        if isinstance(new, BaseModel) and type(new) is type(old):
-            found += _differences(new, old, f"{key}.")
-        else:
-            found.append(f"{key}={_yaml(wanted.model_dump(mode='json', include={field})[field])}")
-    return found
-
-
-def _yaml(value: JsonValue) -> str:
-    """One line of YAML, as `--set` reads it."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10**6, sort_keys=False)
-    return text.removesuffix("\n").removesuffix("\n...")
