@@ -113,6 +113,17 @@ def stop(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder.
 
 
 @app.command()
+def queue(root: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that run folders lie in.")]) -> None:
+    """Start the runs that wait in DIR one after the other; the Train page of the explorer adds them.
+
+    Every run trains in a process of its own and goes on if this one ends; the next call picks up where it stands.
+    """
+    from core.queue import work_off
+
+    work_off(root.resolve(), typer.echo)
+
+
+@app.command()
 def validate(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder.")]) -> None:
     """Check a run folder line by line and say what it holds."""
     from core.runs import validate_run

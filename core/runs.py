@@ -12,7 +12,6 @@ It is public API: a foreign training loop writes a valid folder with `RunWriter(
 
 import json
 import os
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -28,10 +27,9 @@ from core.heartbeat import (
     HEARTBEAT,
     HEARTBEAT_SECONDS,
     STOP,
-    Heartbeat,
+    beat_of,
     heartbeat,
     process_alive,
-    process_start,
     write_whole,
 )
 from core.provenance import Parent
@@ -286,15 +284,7 @@ class RunWriter:
         if not force and now - self._beat_time < HEARTBEAT_SECONDS:
             return
         self._beat_time = now
-        beat = Heartbeat(
-            pid=os.getpid(),
-            host=socket.gethostname(),
-            born=process_start(os.getpid()),
-            time=now,
-            message=message,
-            done=min(1.0, max(0.0, done)),
-            eta_seconds=eta_seconds,
-        )
+        beat = beat_of(None, message, min(1.0, max(0.0, done)), eta_seconds)
         try:
             write_whole(self.folder / HEARTBEAT, beat.model_dump_json().encode(), sync=False)
         except OSError:  # a full disk must not end training for the sake of a progress bar

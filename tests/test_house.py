@@ -32,6 +32,8 @@ TORCH_FREE = (
     "checkpoints",
     "schedule",
     "fork",
+    "detached",
+    "queue",
     "tasks",
     "delta",
 )

@@ -1,11 +1,10 @@
 """The command line that trains with a given config: what the app runs, and what a person can type instead."""
 
 import os
-import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 from core.config import Config, Preset, differences, preset
+from core.fork import Fork
 
 
 def overrides(config: Config, name: Preset) -> tuple[str, ...]:
@@ -28,27 +27,13 @@ def train_arguments(config: Config, name: Preset, folder: str) -> list[str]:
     return arguments
 
 
-def as_typed(arguments: Sequence[str], width: int | None = None) -> str:
-    """`python -m core` with `arguments`, quoted for a shell; with `width`, in lines of about so many characters.
-
-    >>> as_typed(["train", "--set", "data.scene.room_size=[4, 7]"])
-    "python -m core train --set 'data.scene.room_size=[4, 7]'"
-    >>> print(as_typed(["train", "--data", "digits", "--seed", "0"], width=36))
-    python -m core train --data digits \\
-      --seed 0
-    """
-    lines = [f"python -m core {arguments[0]}"]
-    options = [*arguments[1:]]
-    for first, word in enumerate(options):
-        if first and not word.startswith("--"):
-            continue
-        last = next((end for end in range(first + 1, len(options)) if options[end].startswith("--")), len(options))
-        part = shlex.join(options[first:last])
-        if width is None or len(lines[-1]) + 1 + len(part) <= width:
-            lines[-1] += f" {part}"
-        else:
-            lines.append(f"  {part}")
-    return " \\\n".join(lines)
+def fork_arguments(fork: Fork, folder: str) -> list[str]:
+    """What follows `python -m core` to train a fork into `folder`."""
+    arguments = ["fork", str(fork.source), "--phase", str(fork.phase), "--out", folder]
+    for change in fork.changes:
+        key, _, text = change.partition("=")
+        arguments += ["--seed", text] if key == "seed" else ["--set", change]
+    return arguments
 
 
 def shown_path(path: Path) -> str:

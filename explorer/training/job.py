@@ -15,10 +15,10 @@ from typing import Literal
 from pydantic import ValidationError
 
 from core.config import Config
+from core.detached import LOG, log_tail
 from core.events import AnyEvent, EpochFinished, Evaluated, RunFailed, RunFinished, parse_event
 from core.heartbeat import HEARTBEAT, STOP, Heartbeat, heartbeat, process_alive
 from core.runs import EVENTS, HEADER, Run, RunError, RunHeader, read_header
-from explorer.training.processes import LOG, log_tail
 
 _TAIL_BYTES = 1 << 17  # hundreds of events: the last epoch is among them, also in a long structural phase
 

@@ -13,7 +13,7 @@ from core.config import preset
 from core.events import EpochFinished
 from core.heartbeat import heartbeat, process_alive
 from core.runs import read_run
-from explorer.training import Job, jobs, start
+from explorer.training import Job, jobs, new_run, start
 from tests.browser.conftest import Open, serve
 from tests.test_training_jobs import await_job, small
 
@@ -107,7 +107,7 @@ def test_a_run_is_started_seen_live_found_again_stopped_and_resumed(visit: Open,
 
 
 def test_a_run_outlives_the_server_and_the_next_one_finds_it(visit: Open, runs: Path) -> None:
-    folder = start(small("training.epochs=5000", "training.samples=0"), runs)
+    folder = start(new_run(small("training.epochs=5000", "training.samples=0")), runs)
     with serve(runs) as app:
         page = opened(visit("train", at=app))
         expect(page.locator(CHIP).filter(has_text=re.compile("starting|running")).last).to_be_visible()
@@ -124,7 +124,7 @@ def test_a_run_outlives_the_server_and_the_next_one_finds_it(visit: Open, runs: 
 
 def test_a_process_that_dies_at_once_shows_its_error(visit: Open, runs: Path) -> None:
     config = preset("quick", "digits", overrides=["training.epochs=2"])
-    folder = start(config, runs)  # the form would refuse it
+    folder = start(new_run(config), runs)  # the form would refuse it
     with serve(runs) as app:
         page = opened(visit("train", at=app))
         alert = page.get_by_role("alert").filter(has_text="should exceed the number of structural phases")
