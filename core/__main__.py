@@ -143,12 +143,24 @@ def inspect(
     branching: Annotated[
         Path | None, typer.Option(help="YAML file with BRANCHING_INFO, as the MTSL authors publish them.")
     ] = None,
+    preset: Annotated[
+        Literal["quick", "paper"] | None,
+        typer.Option(help="Instead: the network that a run on rooms or digits starts with."),
+    ] = None,
+    method: Annotated[Literal["mtsl", "one", "separate"], typer.Option(help="Method of that run.")] = "mtsl",
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting of that run.")
+    ] = None,
+    measure: Annotated[bool, typer.Option(help="Train a few steps of that run for its time and memory.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Parameters, MACs and groups of a structure, without training anything."""
-    from core.inspection import inspect_structure
+    """Parameters, MACs and groups of a structure, without training anything; or what a run would cost."""
+    from core.inspection import inspect_run, inspect_structure
 
-    found = inspect_structure(backbone, dataset, structure, branching)
+    if preset is not None:
+        found = inspect_run(preset, dataset, method, setting or (), measure)
+    else:
+        found = inspect_structure(backbone, dataset, structure, branching)
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -157,6 +169,10 @@ def inspect(
     assert isinstance(stages, list)
     for stage, groups in enumerate(stages):
         typer.echo(f"stage {stage:<5} {' | '.join('+'.join(group) for group in groups)}")
+    if measure:
+        from core.summary import cost_lines
+
+        typer.echo(cost_lines(found))
 
 
 @app.command()

@@ -24,6 +24,7 @@ from core.position import ASKED, Position, StopTraining, Tick, TrainingError
 from core.provenance import package_versions, utc_now
 from core.runs import RunError, RunHeader, RunWriter, StageInfo, TaskInfo, read_run
 from core.training import Trainer
+from core.usage import note_usage
 
 METHODS: dict[str, type[Method]] = {"mtsl": Mtsl, "one": One, "separate": Separate}
 
@@ -180,6 +181,8 @@ def _train(
         with contextlib.suppress(OSError):
             end(RunFailed, str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}")
         raise
+    finally:
+        note_usage(writer.folder)
     return "finished"
 
 

@@ -4,6 +4,7 @@
     <run>/events.jsonl    one event a line, appended and flushed
     <run>/arrays/         larger arrays that events name
     <run>/checkpoints/    the whole training state
+    <run>/usage.json      the most memory that its process took
     <run>/heartbeat.json  the process that writes it and how far it is; `stop` beside it asks that process to stop
 
 It is public API: a foreign training loop writes a valid folder with `RunWriter(folder, header)`, `write(event)` and

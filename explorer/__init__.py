@@ -16,7 +16,7 @@ Training runs:
 
     forms/        widgets drawn from the config records
     training/     start, stop and resume training processes; find them again from their folders
-    job_list.py   the cards of training processes
+    work/         training on the pages: forms, queue, cards of runs, status bar
 
 Start it with `streamlit run explorer/app.py`. Looking at a run imports no deep-learning library.
 """

@@ -94,6 +94,12 @@ GLOSSARY = {
     "parameters": "Trainable weights of the whole network, heads included. While a group node is being born, its "
     "weights and those of its task nodes both count.",
     "MACs": "Multiply-accumulates of the whole network for one image, heads included.",
+    "fork": "A run that shares another run's history up to the start of a phase and goes on from there with other "
+    "settings.",
+    "queue": "Runs that wait and start by themselves, one after the other, also when no page is open.",
+    "sweep": "Several runs that differ in method and seed alone.",
+    "checkpoint": "The whole state of training in a file: structure, weights, optimizer and where the run stands. "
+    "Resume goes on from the last one, a fork from the one at the start of a phase.",
     "moment": "A position in the recorded events at which the cursor can stand.",
 }
 """Word -> one or two sentences."""

@@ -19,9 +19,9 @@ from core.heartbeat import HEARTBEAT, STOP, Heartbeat, heartbeat, process_alive,
 from core.runs import HEADER, RunError, RunWriter, read_run
 from explorer.training import (
     Job,
+    alike,
     as_typed,
     check_config,
-    estimate,
     jobs,
     log_tail,
     new_run,
@@ -304,12 +304,11 @@ def test_an_estimate_scales_a_like_run_with_epochs_and_images(tmp_path: Path) ->
             writer.write(event)
     known = jobs(tmp_path)
     took = read_job(tmp_path / "run").seconds
-    found = estimate(small("training.epochs=12", "data.train=320", "mtsl.min_similarity=0.5"), known)
-    assert found is not None
-    assert found[0] == pytest.approx(6 * took)
-    assert found[1].folder.name == "run"
-    assert estimate(small("backbone.width=32"), known) is None
-    assert estimate(small(method="one"), known) is None
+    [(seconds, job)] = alike(small("training.epochs=12", "data.train=320", "mtsl.min_similarity=0.5"), known)
+    assert seconds == pytest.approx(6 * took)
+    assert job.folder.name == "run"
+    assert alike(small("backbone.width=32"), known) == []
+    assert alike(small(method="one"), known) == []
 
 
 # ---- the command line and what it would refuse ----------------------------------------------------------------------

@@ -4,6 +4,9 @@
     checks.py      what training would refuse at once, known before a process starts
     processes.py   start, put into the queue, stop, resume and remove
     job.py         every run with its state, progress, time left and last numbers
+    status.py      what is at work now, what waits and what failed, at the cost of a glance
+    cost.py        what a run should cost, from runs like it
+    probe.py       the same from a few real steps, in a process of its own
 
 A process is detached and owes the app nothing: it writes its run folder and goes on when the app ends. Its output is
 kept in `log.txt` in that folder. No streamlit and no torch here.
@@ -13,7 +16,9 @@ from core.detached import as_typed, log_tail
 from core.queue import Place, Queue
 from explorer.training.checks import check_config
 from explorer.training.command import fork_arguments, overrides, shown_path, train_arguments
-from explorer.training.job import Job, JobState, estimate, jobs, read_job
+from explorer.training.cost import Expectation, expectation
+from explorer.training.job import Job, JobState, alike, jobs, read_job
+from explorer.training.probe import Probe, probed
 from explorer.training.processes import (
     Order,
     cores,
@@ -26,24 +31,33 @@ from explorer.training.processes import (
     stop,
     work_queue,
 )
+from explorer.training.status import Live, Status, dismiss, glance
 
 __all__ = [
+    "Expectation",
     "Job",
     "JobState",
+    "Live",
     "Order",
     "Place",
+    "Probe",
     "Queue",
+    "Status",
+    "alike",
     "as_typed",
     "check_config",
     "cores",
+    "dismiss",
     "enqueue",
-    "estimate",
+    "expectation",
     "fork_arguments",
     "forked_run",
+    "glance",
     "jobs",
     "log_tail",
     "new_run",
     "overrides",
+    "probed",
     "read_job",
     "remove",
     "resume",

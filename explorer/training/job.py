@@ -115,12 +115,12 @@ def read_job(folder: Path) -> Job:
     )
 
 
-def estimate(config: Config, known: Sequence[Job]) -> tuple[float, Job] | None:
-    """Seconds that training `config` should take, and the newest finished run here that says so; None if none does.
+def alike(config: Config, known: Sequence[Job]) -> list[tuple[float, Job]]:
+    """The finished runs that say how long training `config` should take, each with the seconds it says.
 
     Scales the time of a run of the same method, backbone and images with epochs and training images.
     """
-    wanted = _likeness(config)
+    wanted, found = _likeness(config), []
     for job in known:
         if job.state == "finished" and job.header is not None:
             try:
@@ -128,8 +128,8 @@ def estimate(config: Config, known: Sequence[Job]) -> tuple[float, Job] | None:
             except ValidationError:  # a run of someone else's loop, or of another release
                 continue
             if _likeness(other) == wanted and job.seconds > 0:
-                return job.seconds * _work(config) / _work(other), job
-    return None
+                found.append((job.seconds * _work(config) / _work(other), job))
+    return found
 
 
 def _likeness(config: Config) -> tuple[object, ...]:

@@ -22,7 +22,9 @@ from core.fork import Fork
 from core.heartbeat import HEARTBEAT, STOP, heartbeat, process_alive, request_stop
 from core.queue import Queue, QueuedRun
 from core.runs import ARRAYS, CHECKPOINTS, EVENTS, HEADER, RunError, read_header, read_run
+from core.usage import USAGE
 from explorer.training.command import fork_arguments, train_arguments
+from explorer.training.status import DISMISSED
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def remove(folder: Path) -> None:
     trained = (folder / HEADER).exists() and not all(isinstance(event, RunFailed) for event in read_run(folder).events)
     if trained or process_alive(heartbeat(folder)):
         raise RunError(f"{folder}: expected a start that trained nothing; it holds a run, which stays.")
-    for name in (LOG, HEARTBEAT, STOP, EVENTS, HEADER):
+    for name in (LOG, HEARTBEAT, STOP, USAGE, DISMISSED, EVENTS, HEADER):
         (folder / name).unlink(missing_ok=True)
     for copy in (folder / ARRAYS).glob("*.npz"):  # of a fork that was not made to its end
         copy.unlink()

@@ -8,6 +8,7 @@ from explorer import words
 from explorer.figures import sharing_drawing
 from explorer.figures.tables import birth_rows, count_rows, group_rows, node_rows
 from explorer.player import Scene, cursor_page, offer_file, pick, show_drawing
+from explorer.work import offer_fork
 
 
 def _counts(scene: Scene) -> None:
@@ -50,6 +51,7 @@ def _beside(scene: Scene) -> None:
 
 
 def _draw(scene: Scene) -> None:
+    offer_fork(scene)
     _counts(scene)
     graph, beside = st.columns([2, 1], gap="large")
     with graph:
