@@ -6,6 +6,7 @@ Looking at runs:
     state.py      the view as one dataclass, to and from the URL
     library.py    finds run folders, keeps the open ones, reads what was appended
     moments.py    events -> moments at four grains, and everything a view needs at the cursor
+    origin.py     where a forked run comes from
     words.py      sentences, titles, tooltips, keys, glossary, number formats
     theme.py      colours, dashes, symbols and sizes of every figure
     figures/      pure functions: run data -> plotly figures and rows of tables

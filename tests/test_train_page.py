@@ -202,7 +202,7 @@ def test_the_time_of_a_like_run_is_what_to_expect(root: Path) -> None:
             writer.write(event)
     seconds = read_job(root / "mine").seconds
     app = page()
-    assert f"As mine ({duration(seconds)}) took here." in said(app).replace("\\", "")
+    assert f"As mine ({duration(seconds)}) took here;" in said(app).replace("\\", "")
     assert f"about {about_time(seconds)}" in tiles(app)
     app.number_input(key="train.0.quick.rooms.training.epochs").set_value(2 * preset().training.epochs)
     assert f"about {about_time(2 * seconds)}" in tiles(checked(app.run()))

@@ -74,6 +74,9 @@ def timeline_figure(history: History, index: int, grain: Grain) -> go.Figure:
         _marks(history, axis, gone, _NEURONS, "neurons removed", "x-thin", crossed),
         _marks(history, axis, history.stops(grain), _STOPS, "stops", "line-ns", ticks) | {"showlegend": False},
     ]
+    parent = history.header.parent
+    if parent is not None and parent.events < len(history):
+        traces.insert(-1, _marks(history, axis, [parent.events], _NEURONS, "forked here", "y-down", crossed))
     shapes = []
     if len(history):
         x = float(axis.positions[index])

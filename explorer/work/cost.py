@@ -79,8 +79,8 @@ def _tiles(found: Expectation) -> str:
         ("Time", _span(*found.seconds) if found.seconds else _UNKNOWN),
         ("Memory, at most", _bytes(found.memory) if found.memory else _UNKNOWN),
         ("Disk, at most", _bytes(found.disk) if found.disk else _UNKNOWN),
-        ("Parameters at the start", count(size[0]) if size[0] else _UNKNOWN),
-        ("MACs per image at the start", count(size[1]) if size[1] else _UNKNOWN),
+        ("Parameters", count(size[0]) if size[0] else _UNKNOWN),
+        ("MACs per image", count(size[1]) if size[1] else _UNKNOWN),
     )
     cells = "".join(
         f'<div><span class="label">{escape(label)}</span><br><b>{escape(value)}</b></div>' for label, value in tiles
@@ -91,12 +91,12 @@ def _tiles(found: Expectation) -> str:
 def _source(found: Expectation) -> str:
     match found.source:
         case "probe":
-            return "From a few steps trained here; the time is less, the more the tasks come to share."
+            return "From a few steps trained here, sizes at the start: the more the tasks come to share, the less."
         case "unknown":
             return "No finished run is like this one."
         case "recorded":
-            return f"As {_names(found.runs)} took on the machine that recorded it; this one may be faster or slower."
-    return f"As {_names(found.runs)} took here."
+            return f"As {_names(found.runs)} took on the machine that recorded it; sizes at the start."
+    return f"As {_names(found.runs)} took here; sizes at the start."
 
 
 def _names(runs: tuple[Job, ...]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 from pydantic import BaseModel, JsonValue
 
-from core.checkpoints import kept_phases, phase_file
+from core.checkpoints import kept_phases
 from core.config import Config, ConfigError, differences, parse_config
 from core.fork import FIXED, plan_fork
 from core.runs import RunError, RunHeader, read_header
@@ -76,15 +76,20 @@ def fork_form(root: Path) -> None:
 
 
 def offer_fork(scene: Scene) -> None:
-    """Draw the button that leads from a moment to its fork; nothing where no state was kept at its phase's start."""
+    """Draw the button that leads from a moment to its fork; nothing for a run that kept no state to fork from."""
     folder, phase = scene.opened.run.folder, scene.snapshot.event.phase
-    if folder.parent != library.own_root() or phase == 0 or not phase_file(folder, phase).exists():
+    kept = kept_phases(folder) if folder.parent == library.own_root() else []
+    if not kept:
         return
+    here = phase in kept
+    go = "Go on from the start of this phase with other settings, as a run of its own (Train page)"
     if st.button(
-        f"Fork from phase {phase}",
+        f"Fork from phase {phase}" if here else "Fork from here",
         icon=":material/fork_right:",
+        type="tertiary",
         key="fork-here",
-        help="Go on from the start of this phase with other settings, as a run of its own (Train page)",
+        disabled=not here,
+        help=go if here else "No state was kept at the start of this phase; phase 0 starts like any new run",
     ):
         st.session_state[MODE] = "fork"
         st.session_state[_RUN] = folder.name

@@ -9,7 +9,7 @@ import streamlit as st
 from explorer import training
 from explorer.training import Live, Status, dismiss, glance, log_tail, work_queue
 from explorer.training.status import Ended
-from explorer.words import duration, plain
+from explorer.words import duration
 
 _REFRESH_SECONDS = 2.0
 _SHOWN = 3
@@ -68,7 +68,7 @@ def _text(live: Live) -> str:
     """What is known of a run in training as HTML: one piece, so that a refresh is cheap and nothing flickers."""
     percent = 100 * live.done
     left = ""
-    if live.eta_seconds is not None and live.state == "running":
+    if live.eta_seconds is not None and live.state == "running" and not live.silent:
         seconds = max(1, round(live.eta_seconds))
         left = f" · {f'{seconds} s' if seconds < 60 else duration(seconds)} left"
     does = "writes a checkpoint, then stops" if live.state == "stopping" and live.done else live.message
@@ -84,9 +84,12 @@ def _text(live: Live) -> str:
 
 def _ended(ended: Ended) -> None:
     name = ended.folder.name
-    with st.container(key=f"status-ended-{name}", gap="small"):
-        said = f": {ended.problem}" if ended.problem else "; its process ended without saying why"
-        st.error(f"**{plain(name)}** {ended.state}{plain(said)}", icon=":material/error:")
+    problem = ended.problem or "its process ended without saying why"
+    with st.container(border=True, key=f"status-ended-{name}", gap="small"):
+        st.html(
+            f'<div class="training" role="alert"><div class="name">{escape(name)}</div>'
+            f'<div class="silent">{ended.state}</div><div class="why">{escape(problem)}</div></div>'
+        )
         with st.container(horizontal=True, gap="small"):
             _log(ended.folder)
             st.button(
