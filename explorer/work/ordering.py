@@ -13,10 +13,13 @@ from explorer.training import Order, as_typed, check_config
 from explorer.words import plain
 
 _MOST_SEEDS = 20
+_SAID = "train.said"
 
 
 def order_buttons(order: Order | None, root: Path, key: str, more: Callable[[], None] | None = None) -> None:
     """Draw the buttons that start a run or let it wait; disabled without an order. `more` draws what stands beside."""
+    if text := st.session_state.pop(_SAID, ""):
+        st.toast(text, icon=":material/rocket_launch:")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         now = st.button(
             "Start now", type="primary", icon=":material/play_arrow:", disabled=order is None, key=f"{key}.start"
@@ -93,7 +96,5 @@ def _order(orders: Sequence[Order], root: Path, now: bool) -> None:
         st.error(plain(f"The run cannot be {'started' if now else 'put into the queue'}: {error}."))
         return
     what = f"**{plain(folders[0].name)}**" if len(folders) == 1 else f"{len(folders)} runs"
-    if now:
-        st.toast(f"Started {what}", icon=":material/rocket_launch:")
-    else:
-        st.toast(f"{what} will start when those before are done", icon=":material/playlist_add_check:")
+    st.session_state[_SAID] = f"Started {what}" if now else f"{what} will start when those before are done"
+    st.rerun()  # the status bar was drawn before

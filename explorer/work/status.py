@@ -87,7 +87,7 @@ def _ended(ended: Ended) -> None:
     problem = ended.problem or "its process ended without saying why"
     with st.container(border=True, key=f"status-ended-{name}", gap="small"):
         st.html(
-            f'<div class="training" role="alert"><div class="name">{escape(name)}</div>'
+            f'<div class="training"><div class="name">{escape(name)}</div>'
             f'<div class="silent">{ended.state}</div><div class="why">{escape(problem)}</div></div>'
         )
         with st.container(horizontal=True, gap="small"):
