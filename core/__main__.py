@@ -74,6 +74,33 @@ def resume(
 
 
 @app.command()
+def fork(
+    folder: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder to go on from.")],
+    phase: Annotated[int, typer.Option(help="Go on from the start of this phase, from 1.", min=0)],
+    out: Annotated[Path, typer.Option(help="Run folder to write; must not hold a run yet.")],
+    seed: Annotated[int | None, typer.Option(help="Seed from there on (default: the run's).", min=0)] = None,
+    device: Device = "auto",
+    devices: Devices = 1,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a setting from there on."),
+    ] = None,
+) -> None:
+    """Train a new run that shares another run's history up to a phase and goes on with other settings.
+
+    The run must have kept the state at the start of that phase (setting training.keep_checkpoints=phases, as the quick
+    presets have). Without any change the fork repeats what the run did.
+    """
+    from core.launch import build_fabric, fork_run
+    from core.terminal import TerminalShow
+
+    overrides = [*(setting or ()), *([] if seed is None else [f"seed={seed}"])]
+    with TerminalShow(Console()) as show:
+        outcome = fork_run(folder, phase, out, overrides, lambda config: build_fabric(config, device, devices), show)
+    _end(out, outcome)
+
+
+@app.command()
 def stop(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder.")]) -> None:
     """Ask a run that trains to write a checkpoint and stop."""
     from core.heartbeat import heartbeat, process_alive, request_stop
@@ -84,6 +111,17 @@ def stop(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Run folder.
         raise ValueError(f"{folder}: no process is training this run.")
     request_stop(folder)
     typer.echo(f"asked the process that trains {folder} to stop")
+
+
+@app.command()
+def queue(root: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that run folders lie in.")]) -> None:
+    """Start the runs that wait in DIR one after the other; the Train page of the explorer adds them.
+
+    Every run trains in a process of its own and goes on if this one ends; the next call picks up where it stands.
+    """
+    from core.queue import work_off
+
+    work_off(root.resolve(), typer.echo)
 
 
 @app.command()
@@ -133,12 +171,24 @@ def inspect(
     branching: Annotated[
         Path | None, typer.Option(help="YAML file with BRANCHING_INFO, as the MTSL authors publish them.")
     ] = None,
+    preset: Annotated[
+        Literal["quick", "paper"] | None,
+        typer.Option(help="Instead: the network that a run on rooms or digits starts with."),
+    ] = None,
+    method: Annotated[Literal["mtsl", "one", "separate"], typer.Option(help="Method of that run.")] = "mtsl",
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting of that run.")
+    ] = None,
+    measure: Annotated[bool, typer.Option(help="Train a few steps of that run for its time and memory.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Parameters, MACs and groups of a structure, without training anything."""
-    from core.inspection import inspect_structure
+    """Parameters, MACs and groups of a structure, without training anything; or what a run would cost."""
+    from core.inspection import inspect_run, inspect_structure
 
-    found = inspect_structure(backbone, dataset, structure, branching)
+    if preset is not None:
+        found = inspect_run(preset, dataset, method, setting or (), measure)
+    else:
+        found = inspect_structure(backbone, dataset, structure, branching)
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -147,6 +197,10 @@ def inspect(
     assert isinstance(stages, list)
     for stage, groups in enumerate(stages):
         typer.echo(f"stage {stage:<5} {' | '.join('+'.join(group) for group in groups)}")
+    if measure:
+        from core.summary import cost_lines
+
+        typer.echo(cost_lines(found))
 
 
 @app.command()

@@ -47,6 +47,20 @@ def heartbeat(folder: Path) -> Heartbeat | None:
         return None
 
 
+def beat_of(pid: int | None, message: str, done: float = 0.0, eta_seconds: float | None = None) -> Heartbeat:
+    """The heartbeat of a process of this machine (None: this one) at this moment."""
+    pid = pid or os.getpid()
+    return Heartbeat(
+        pid=pid,
+        host=socket.gethostname(),
+        born=process_start(pid),
+        time=time.time(),
+        message=message,
+        done=done,
+        eta_seconds=eta_seconds,
+    )
+
+
 def process_alive(beat: Heartbeat | None) -> bool:
     """Whether the process of a heartbeat still runs; on another machine, whether it wrote within `STALE_SECONDS`."""
     if beat is None:

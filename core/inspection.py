@@ -1,11 +1,14 @@
 """What a structure costs on a backbone: parameters and MACs, without training anything (`python -m core inspect`)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import yaml
 
 from core.backbones import paper, small
+from core.config import Preset
+from core.config import preset as settings_of
 from core.cost import measure_cost
 from core.data.parameters import DIGIT_TASKS, ROOM_TASKS
 from core.structure import Structure
@@ -42,6 +45,18 @@ def inspect_structure(
     graph = measure_cost(built, shape, tasks, image[1:])
     groups = [[[names[task] for task in group] for group in partition] for partition in shape.stages]
     return {"parameters": graph.parameters, "macs": graph.macs, "stages": groups}
+
+
+def inspect_run(
+    preset: Preset, dataset: Dataset, method: str, overrides: Sequence[str], measure: bool
+) -> dict[str, object]:
+    """The same of the structure that a run starts with; with `measure` also its time and memory (`core.probe`).
+
+    Raises `ConfigError` for settings that training would refuse.
+    """
+    from core.probe import run_cost  # what trains is not needed to look at a structure
+
+    return dict(run_cost(settings_of(preset, dataset, method, overrides=overrides), measure))
 
 
 def _read_branching(path: Path, n_stages: int, names: tuple[str, ...]) -> Structure:

@@ -1,12 +1,9 @@
 """From a config or a run folder to a run in training: the one place where all parts meet."""
 
 import contextlib
-import importlib.metadata
-import platform
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,17 +11,20 @@ import torch
 from lightning_fabric import Fabric
 
 from core.backbones import Backbone, paper, small
-from core.checkpoints import State, has_checkpoint, load_checkpoint
+from core.checkpoints import State, drop_phases, has_checkpoint, load_checkpoint
 from core.config import Config, PaperBackbone, parse_config
 from core.data.load import load_data
 from core.events import Event, RunFailed, RunPaused
+from core.fork import make_fork, plan_fork
 from core.hardware import cpu_has_bfloat16, keep_freed_memory
 from core.methods.base import Method
 from core.methods.fixed import One, Separate
 from core.methods.mtsl import Mtsl
 from core.position import ASKED, Position, StopTraining, Tick, TrainingError
+from core.provenance import package_versions, utc_now
 from core.runs import RunError, RunHeader, RunWriter, StageInfo, TaskInfo, read_run
 from core.training import Trainer
+from core.usage import note_usage
 
 METHODS: dict[str, type[Method]] = {"mtsl": Mtsl, "one": One, "separate": Separate}
 
@@ -40,6 +40,9 @@ class Show:
     def tell(self, event: Event) -> None:
         """Called for every event."""
 
+    def warn(self, text: str) -> None:
+        """Called with what went wrong without ending the run."""
+
 
 def build_backbone(config: Config) -> Backbone:
     """The backbone that a config asks for, for the images of its data."""
@@ -52,7 +55,6 @@ def build_backbone(config: Config) -> Backbone:
 
 def run_header(config: Config, backbone: Backbone) -> RunHeader:
     """What a run's `run.json` says: all that is known before training begins."""
-    packages = ("torch", "torchvision", "lightning-fabric", "numpy")
     return RunHeader(
         method=config.method,
         data=config.data.dataset,
@@ -60,9 +62,8 @@ def run_header(config: Config, backbone: Backbone) -> RunHeader:
         tasks=tuple(TaskInfo.of(task) for task in config.data.tasks),
         stages=tuple(StageInfo(name=stage.name, neurons=stage.neurons) for stage in backbone.stages),
         config=config.model_dump(mode="json"),
-        versions={"python": platform.python_version()}
-        | {package: importlib.metadata.version(package) for package in packages},
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=package_versions(),
+        created=utc_now(),
     )
 
 
@@ -105,6 +106,8 @@ def resume_run(folder: Path, fabric_for: Callable[[Config], Fabric], show: Show 
     config = parse_config(run.header.config)
     with _processes(fabric := fabric_for(config)):
         state = load_checkpoint(folder) if has_checkpoint(folder) else None
+        if state is None:
+            drop_phases(folder)  # what another beginning left behind
         keep = state["events"] if state else 0
         assert isinstance(keep, int)
         with _scratch(fabric, run.header) or RunWriter.resume(folder, keep) as writer:
@@ -121,6 +124,24 @@ def _processes(fabric: Fabric) -> Iterator[None]:
     finally:
         if fabric.world_size > 1 and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+
+
+def fork_run(
+    source: Path,
+    phase: int,
+    folder: Path,
+    overrides: Sequence[str],
+    fabric_for: Callable[[Config], Fabric],
+    show: Show | None = None,
+) -> Outcome:
+    """Train a new run into `folder` that goes on from the start of `phase` of the run in `source`; see `core.fork`.
+
+    Raises `RunError` and `ConfigError` as `plan_fork` and `make_fork` do.
+    """
+    fork = plan_fork(source, phase, overrides)
+    if fabric_for(fork.config).local_rank == 0:  # the first process makes the folder before it starts the others
+        make_fork(fork, folder)
+    return resume_run(folder, fabric_for, show)
 
 
 def _scratch(fabric: Fabric, header: RunHeader) -> RunWriter | None:
@@ -153,7 +174,9 @@ def _train(
 
             data = load_data(config.data, progress=building)
             method = METHODS[config.method](config)
-            trainer = Trainer(config, method, data, backbone, writer, fabric, show.tick, show.tell, stop_asked)
+            trainer = Trainer(
+                config, method, data, backbone, writer, fabric, show.tick, show.tell, stop_asked, show.warn
+            )
             if state:
                 trainer.load(state)
             trainer.run()
@@ -168,6 +191,8 @@ def _train(
         with contextlib.suppress(OSError):
             end(RunFailed, str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}")
         raise
+    finally:
+        note_usage(writer.folder)
     return "finished"
 
 

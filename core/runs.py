@@ -4,6 +4,7 @@
     <run>/events.jsonl    one event a line, appended and flushed
     <run>/arrays/         larger arrays that events name
     <run>/checkpoints/    the whole training state
+    <run>/usage.json      the most memory that its process took
     <run>/heartbeat.json  the process that writes it and how far it is; `stop` beside it asks that process to stop
 
 It is public API: a foreign training loop writes a valid folder with `RunWriter(folder, header)`, `write(event)` and
@@ -12,7 +13,6 @@ It is public API: a foreign training loop writes a valid folder with `RunWriter(
 
 import json
 import os
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -29,12 +29,12 @@ from core.heartbeat import (
     HEARTBEAT,
     HEARTBEAT_SECONDS,
     STOP,
-    Heartbeat,
+    beat_of,
     heartbeat,
     process_alive,
-    process_start,
     write_whole,
 )
+from core.provenance import Parent
 from core.tasks import Direction, Kind, Task
 
 HEADER, EVENTS, ARRAYS, CHECKPOINTS = "run.json", "events.jsonl", "arrays", "checkpoints"
@@ -96,6 +96,11 @@ class RunHeader(BaseModel):
     config: dict[str, JsonValue] = Field(default_factory=dict, description="every setting, as the writer knows them")
     versions: dict[str, str] = Field(default_factory=dict, description="package -> version")
     created: str = Field(default="", description="UTC time in ISO format")
+    parent: Parent | None = Field(default=None, description="of a forked run: where it comes from")
+
+    def as_json(self) -> bytes:
+        """What stands in the file; a run that was not forked looks as it did before there were forks."""
+        return (self.model_dump_json(indent=1, exclude={"parent"} if self.parent is None else None) + "\n").encode()
 
 
 @dataclass
@@ -229,7 +234,7 @@ class RunWriter:
         if (folder / HEADER).exists():
             raise RunError(f"{folder}: already holds a run. Choose another folder, or resume it.")
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / HEADER, (header.model_dump_json(indent=1) + "\n").encode())
+        write_whole(folder / HEADER, header.as_json())
         self._open(folder, keep=0)
 
     @classmethod
@@ -278,15 +283,7 @@ class RunWriter:
         if not force and now - self._beat_time < HEARTBEAT_SECONDS:
             return
         self._beat_time = now
-        beat = Heartbeat(
-            pid=os.getpid(),
-            host=socket.gethostname(),
-            born=process_start(os.getpid()),
-            time=now,
-            message=message,
-            done=min(1.0, max(0.0, done)),
-            eta_seconds=eta_seconds,
-        )
+        beat = beat_of(None, message, min(1.0, max(0.0, done)), eta_seconds)
         try:
             write_whole(self.folder / HEARTBEAT, beat.model_dump_json().encode(), sync=False)
         except OSError:  # a full disk must not end training for the sake of a progress bar

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.config import ConfigError
+from core.config import Config, ConfigError
 from core.events import Role
 
 PAPER_EPOCHS = 80
@@ -23,6 +23,20 @@ class Phase(NamedTuple):
 
     role: Role
     epochs: int
+
+
+def planned(config: Config, n_stages: int) -> tuple[Phase, ...]:
+    """All phases of a run. Raises `ConfigError` when the epochs do not suffice.
+
+    >>> from core.config import preset
+    >>> planned(preset("quick", "digits", "one"), 4)
+    (Phase(role='task-learning', epochs=10),)
+    """
+    settings, epochs = config.mtsl, config.training.epochs
+    if config.method != "mtsl":
+        return (Phase("task-learning", epochs),)
+    phases = settings.phases or n_stages
+    return structural_schedule(epochs, phases, settings.structural_epochs, settings.amalgamation_epochs)
 
 
 def structural_schedule(

@@ -1,6 +1,6 @@
 """A run in a few lines of text (no torch)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from core import events
 from core.runs import RunHeader
@@ -15,6 +15,21 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def cost_lines(cost: Mapping[str, object]) -> str:
+    """Time and memory that `core.probe` found out, in two lines.
+
+    >>> print(cost_lines({"seconds": (60.0, 75.0), "memory": 2**30}))
+    time        1:00 to 1:15
+    memory      1.0 GiB
+    """
+    seconds, memory = cost["seconds"], cost["memory"]
+    least, most = (duration(value) for value in seconds) if isinstance(seconds, tuple) else ("", "unknown")
+    between = f"{least} to {most}" if least not in ("", most) else most
+    return f"time        {between}\nmemory      " + (
+        f"{memory / 2**30:.1f} GiB" if isinstance(memory, int) else "unknown"
+    )
 
 
 def summary(header: RunHeader, found: Sequence[events.AnyEvent]) -> str:

@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from core import events
@@ -43,6 +44,10 @@ class TerminalShow(Show):
         """Move the bar."""
         left = f"{duration(tick.eta_seconds)} left" if tick.eta_seconds is not None else ""
         self.progress.update(self.bar, description=tick.message, completed=tick.done, left=f"{left} {self.losses}")
+
+    def warn(self, text: str) -> None:
+        """Print a line that stands out."""
+        self.console.print(f"[yellow]warning:[/] {escape(text)}", highlight=False, soft_wrap=True)
 
     def tell(self, event: events.Event) -> None:
         """Print what happened: a line an epoch, and one for every decision and change of the structure."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from core import events
 from core.backbones import Backbone
-from core.checkpoints import State, save_checkpoint
+from core.checkpoints import Checkpoints, State
 from core.config import Config, ConfigError
 from core.cost import measure_cost
 from core.data.base import Batch, DataSplits, Split
@@ -53,12 +53,14 @@ class Trainer:
         tick: Callable[[Tick], None] = lambda tick: None,
         tell: Callable[[events.Event], None] = lambda event: None,
         stop_asked: Callable[[], str] = lambda: "",
+        warn: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.config, self.method, self.data, self.writer, self.fabric = config, method, data, writer, fabric
         self.tick, self.tell, self.stop_asked = tick, tell, stop_asked
         self.at = Position()
         self.plan = method.plan(len(backbone.stages))
         settings = config.training
+        self.checkpoints = Checkpoints(writer.folder, settings.keep_checkpoints == "phases", warn)
         self.loaders = Loaders(settings.batch_size, settings.workers, fabric.device)
         self.losses = build_losses(data.tasks, data, device=fabric.device)
         self.trained_on = len(data.train) - method.held_out()
@@ -101,6 +103,8 @@ class Trainer:
     def _phase(self) -> None:
         phase, at = self.plan[self.at.phase], self.at
         if not at.started:
+            if at.phase and self.fabric.is_global_zero:  # phase 0 starts like any new run
+                self.checkpoints.keep(at.phase)
             self.write(events.PhaseStarted, role=phase.role, epochs=phase.epochs)
             at.started = True
         if phase.role == "structural-learning":
@@ -304,7 +308,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "method": self.method.state_dict(),
         }
-        save_checkpoint(self.writer.folder, state)
+        self.checkpoints.save(state)
 
     def load(self, state: State) -> None:
         """Take over the state of a checkpoint, so that `run` goes on from there."""
@@ -317,6 +321,10 @@ class Trainer:
         self._build(structure, self.net.backbone, load_pretrained=False)
         self.net.load_state_dict(cast(dict[str, Tensor], state["net"]))
         self.optimizer.load_state_dict(cast(dict[str, object], state["optimizer"]))
+        for group in self.optimizer.param_groups:  # a fork may have settings of its own
+            group["weight_decay"] = self.config.training.weight_decay
+        if not self.at.started:
+            self.at.work = self._batches_per_epoch() * sum(phase.epochs for phase in self.plan[: self.at.phase])
         if state["method"] is not None:
             self.method.load_state_dict(cast(dict[str, object], state["method"]), self)
         self._begun, self._work_begun = time.monotonic(), self.at.work

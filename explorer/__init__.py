@@ -9,6 +9,7 @@ Looking at runs:
     baselines.py  which runs a run can be compared with
     samples.py    sample images and predictions of a run, read once
     predictions.py  what the Predictions page shows at a moment
+    origin.py     where a forked run comes from
     words.py      sentences, titles, tooltips, keys, glossary, number formats
     theme.py      colours, dashes, symbols and sizes of every figure
     figures/      pure functions: run data -> plotly figures and rows of tables
@@ -20,7 +21,7 @@ Training runs:
 
     forms/        widgets drawn from the config records
     training/     start, stop and resume training processes; find them again from their folders
-    job_list.py   the cards of training processes
+    work/         training on the pages: forms, queue, cards of runs, status bar
 
 Start it with `streamlit run explorer/app.py`. Looking at a run imports no deep-learning library.
 """

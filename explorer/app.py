@@ -13,6 +13,7 @@ import streamlit as st  # noqa: E402
 from explorer import library, state  # noqa: E402
 from explorer.player import choose_run  # noqa: E402
 from explorer.words import plain  # noqa: E402
+from explorer.work import status_bar  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def main() -> None:
     info = next(info for info in PAGES if info.title == page.title)
     state.begin(info.url)
     choose_run(library.listing(), with_grain=info.cursor)
+    with st.sidebar:
+        status_bar(library.own_root())
     for notice in state.notices():
         st.warning(plain(notice), icon=":material/link_off:")
     page.run()

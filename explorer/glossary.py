@@ -51,5 +51,11 @@ GLOSSARY = {
     "dendrogram": "Tasks joined step by step, the most similar first, by the mean similarity between clusters.",
     "flip point": "A threshold at which a decision, or the final tree, changes. Between two of them nothing does.",
     "run": "One training of one network, kept in a run folder: what it is, everything that happened, sample images.",
+    "fork": "A run that shares another run's history up to the start of a phase and goes on from there with other "
+    "settings.",
+    "queue": "Runs that wait and start by themselves, one after the other, also when no page is open.",
+    "sweep": "Several runs that differ in method and seed alone.",
+    "checkpoint": "The whole state of training in a file: structure, weights, optimizer and where the run stands. "
+    "Resume goes on from the last one, a fork from the one at the start of a phase.",
 }
 """Word -> one or two sentences."""

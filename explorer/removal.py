@@ -6,11 +6,11 @@ No Streamlit here.
 import stat
 from pathlib import Path
 
+from core.detached import LOG
 from core.heartbeat import HEARTBEAT, STOP
 from core.runs import ARRAYS, CHECKPOINTS, EVENTS, HEADER, RunError
 from explorer.library import Entry, own_root
 from explorer.training import read_job
-from explorer.training.processes import LOG
 
 _FILES = (EVENTS, HEADER, HEARTBEAT, STOP, LOG)
 _BELOW = {ARRAYS: (".npz",), CHECKPOINTS: (".pt",)}

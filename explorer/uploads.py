@@ -15,9 +15,9 @@ from typing import IO, BinaryIO
 
 import numpy as np
 
+from core.detached import LOG
 from core.heartbeat import HEARTBEAT, STOP
 from core.runs import ARRAYS, CHECKPOINTS, EVENTS, HEADER, RunError, validate_run
-from explorer.training.processes import LOG
 
 MIB = 1 << 20
 

@@ -26,6 +26,7 @@ from core.events import (
 )
 from core.runs import MetricInfo, RunHeader, State
 from explorer.moments import Grain, Snapshot
+from explorer.origin import forked_here
 
 NOT_DEFINED = "n/a"
 
@@ -169,7 +170,7 @@ def title(event: AnyEvent, header: RunHeader) -> str:
     """An event in a few words, for lists and hover texts."""
     match event:
         case PhaseStarted():
-            return f"{event.role} phase begins"
+            return f"{event.role} phase begins{' · forked here' if forked_here(event, header) else ''}"
         case EpochFinished():
             return f"epoch {event.epoch} finished"
         case Evaluated():
@@ -197,9 +198,11 @@ def sentence(event: AnyEvent, header: RunHeader) -> str:
         case RunStarted():
             return f"Training starts: {len(header.tasks)} tasks on {header.data}, {len(header.stages)} stages."
         case PhaseStarted(role="task-learning"):
-            return f"A task-learning phase of {_epochs(event.epochs)} begins: all tasks train jointly."
+            joint = f"A task-learning phase of {_epochs(event.epochs)} begins: all tasks train jointly."
+            return joint + forked_here(event, header)
         case PhaseStarted():
-            return "A structural-learning phase begins: which task nodes are similar enough to share?"
+            asked = "A structural-learning phase begins: which task nodes are similar enough to share?"
+            return asked + forked_here(event, header)
         case EpochFinished():
             rate, losses = f"{event.samples_per_second:,.0f} images/s", _listed(header, event.losses)
             return f"Epoch {event.epoch} finished at {rate}. Training losses: {losses}."

@@ -29,6 +29,12 @@ TORCH_FREE = (
     "events",
     "runs",
     "heartbeat",
+    "provenance",
+    "checkpoints",
+    "schedule",
+    "fork",
+    "detached",
+    "queue",
     "tasks",
     "delta",
 )

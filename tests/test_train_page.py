@@ -13,9 +13,9 @@ from core.config import Config, Method, Preset, preset
 from core.heartbeat import HEARTBEAT, STOP, write_whole
 from core.runs import RunWriter, read_run
 from explorer.forms import variants
-from explorer.job_list import plain
 from explorer.training import jobs, log_tail, read_job, stop
-from explorer.words import duration
+from explorer.words import duration, plain
+from explorer.work.cost import about_time
 from tests._runs import IMAGE_LEVEL, Plan, events_of, header_of, write_run
 from tests.test_training_jobs import await_job, beat_of
 
@@ -68,6 +68,11 @@ def shown_config(app: AppTest) -> Config:
 def said(app: AppTest) -> str:
     """All text on the page but the form's."""
     return "\n".join(str(part.value) for part in [*app.markdown, *app.caption, *app.error, *app.info, *app.warning])
+
+
+def tiles(app: AppTest) -> str:
+    """What is drawn as HTML: numbers of runs, and what a run should cost."""
+    return "".join(str(part.proto.body) for part in app.get("html"))
 
 
 def opens(app: AppTest) -> list[str]:
@@ -197,10 +202,12 @@ def test_the_time_of_a_like_run_is_what_to_expect(root: Path) -> None:
             writer.write(event)
     seconds = read_job(root / "mine").seconds
     app = page()
-    assert f"About {duration(seconds)}, as mine took {duration(seconds)}." in said(app)
+    assert f"As mine ({duration(seconds)}) took here;" in said(app).replace("\\", "")
+    assert f"about {about_time(seconds)}" in tiles(app)
     app.number_input(key="train.0.quick.rooms.training.epochs").set_value(2 * preset().training.epochs)
-    assert f"About {duration(2 * seconds)}, as mine" in said(checked(app.run()))
-    assert "About" not in said(pick(app, "method", "one"))
+    assert f"about {about_time(2 * seconds)}" in tiles(checked(app.run()))
+    assert "recorded it" in said(pick(app, "method", "one"))
+    assert "No finished run is like this one." in said(pick(app, "preset", "paper"))
 
 
 def test_a_failed_start_says_why_and_can_be_removed(root: Path) -> None:

@@ -13,16 +13,18 @@ from pathlib import Path
 import pytest
 
 from core.config import Config, ConfigError, parse_config, preset
+from core.detached import LOG
 from core.events import RunPaused, RunStarted
 from core.heartbeat import HEARTBEAT, STOP, Heartbeat, heartbeat, process_alive, process_start, write_whole
 from core.runs import HEADER, RunError, RunWriter, read_run
 from explorer.training import (
     Job,
+    alike,
     as_typed,
     check_config,
-    estimate,
     jobs,
     log_tail,
+    new_run,
     overrides,
     read_job,
     remove,
@@ -33,7 +35,6 @@ from explorer.training import (
 )
 from explorer.training.checks import n_stages
 from explorer.training.job import complaint
-from explorer.training.processes import LOG
 from tests._runs import Plan, header_of, write_run
 
 ROOT = Path(__file__).parents[1]
@@ -97,8 +98,8 @@ def test_a_run_lives_without_the_app_stops_and_goes_on(root: Path) -> None:
     """The process that starts it ends at once, as a server that is restarted; all that is left is the folder."""
     script = (
         "import json, sys; from pathlib import Path\n"
-        "from core.config import parse_config; from explorer.training import start\n"
-        "print(start(parse_config(json.loads(sys.argv[1])), Path(sys.argv[2])))\n"
+        "from core.config import parse_config; from explorer.training import new_run, start\n"
+        "print(start(new_run(parse_config(json.loads(sys.argv[1]))), Path(sys.argv[2])))\n"
         "assert 'torch' not in sys.modules and 'streamlit' not in sys.modules"
     )
     config = small("training.epochs=2000", "training.samples=0")
@@ -145,8 +146,8 @@ def test_a_run_lives_without_the_app_stops_and_goes_on(root: Path) -> None:
 
 
 def test_a_process_that_dies_at_once_says_why(root: Path) -> None:
-    never_a_run = start(small("training.epochs=2", "mtsl.phases=9"), root)
-    too_little_data = start(small("data.train=40"), root)
+    never_a_run = start(new_run(small("training.epochs=2", "mtsl.phases=9")), root)
+    too_little_data = start(new_run(small("data.train=40")), root)
     assert never_a_run != too_little_data
     job = await_job(never_a_run, lambda job: not job.live)
     assert (job.state, job.header, job.resumable, job.removable) == ("failed", None, False, True)
@@ -169,7 +170,7 @@ def test_a_process_that_dies_at_once_says_why(root: Path) -> None:
 
 
 def test_stopping_before_anything_was_trained_ends_the_process(root: Path) -> None:
-    folder = start(small(), root)
+    folder = start(new_run(small()), root)
     beat = heartbeat(folder)
     assert beat is not None
     stop(folder)
@@ -185,7 +186,7 @@ def test_stopping_before_anything_was_trained_ends_the_process(root: Path) -> No
 
 
 def test_a_process_that_is_killed_before_it_says_a_word_is_not_lost(root: Path) -> None:
-    folder = start(small(), root)
+    folder = start(new_run(small()), root)
     os.kill(heartbeat(folder).pid, signal.SIGKILL)  # type: ignore[union-attr]
     job = await_job(folder, lambda job: not job.live, seconds=10)
     assert (job.state, job.problem) == ("failed", "The process ended without a word.")
@@ -303,12 +304,11 @@ def test_an_estimate_scales_a_like_run_with_epochs_and_images(tmp_path: Path) ->
             writer.write(event)
     known = jobs(tmp_path)
     took = read_job(tmp_path / "run").seconds
-    found = estimate(small("training.epochs=12", "data.train=320", "mtsl.min_similarity=0.5"), known)
-    assert found is not None
-    assert found[0] == pytest.approx(6 * took)
-    assert found[1].folder.name == "run"
-    assert estimate(small("backbone.width=32"), known) is None
-    assert estimate(small(method="one"), known) is None
+    [(seconds, job)] = alike(small("training.epochs=12", "data.train=320", "mtsl.min_similarity=0.5"), known)
+    assert seconds == pytest.approx(6 * took)
+    assert job.folder.name == "run"
+    assert alike(small("backbone.width=32"), known) == []
+    assert alike(small(method="one"), known) == []
 
 
 # ---- the command line and what it would refuse ----------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from core.config import Config
-from core.schedule import Phase
+from core.schedule import Phase, planned
 from core.structure import Node, Structure
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ class Method(ABC):
         """The structure that training begins with."""
 
     def plan(self, n_stages: int) -> tuple[Phase, ...]:
-        """The phases of the run; by default one long task-learning phase."""
-        return (Phase("task-learning", self.config.training.epochs),)
+        """The phases of the run."""
+        return planned(self.config, n_stages)
 
     def held_out(self) -> int:
         """How many training images, the last ones, this method keeps for itself."""

@@ -19,7 +19,7 @@ from core.grouping import group_tasks
 from core.methods.base import Method
 from core.network import transfer_moments
 from core.processes import same_everywhere
-from core.schedule import Phase, structural_schedule
+from core.schedule import Phase
 from core.similarity import cka, mean_pairwise_cka
 from core.structure import Candidate, Node, Partition, Structure
 
@@ -38,16 +38,6 @@ class Mtsl(Method):
     def start(self, tasks: Sequence[str], n_stages: int) -> Structure:
         """One identical network a task (Algorithm 1, start)."""
         return Structure.separate(tasks, n_stages)
-
-    def plan(self, n_stages: int) -> tuple[Phase, ...]:
-        """Task-learning and structural-learning phases in turn."""
-        settings = self.config.mtsl
-        return structural_schedule(
-            self.config.training.epochs,
-            settings.phases or n_stages,
-            settings.structural_epochs,
-            settings.amalgamation_epochs,
-        )
 
     def held_out(self) -> int:
         """The images that similarity is measured on, unless they come from elsewhere."""

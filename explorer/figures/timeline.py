@@ -123,7 +123,7 @@ def _mark(history: History, grain: Grain) -> _Marked:
     crossed: Properties = {"color": theme.NEUTRAL, "line": {"color": theme.NEUTRAL, "width": 2}}
     ticks: Properties = {"color": theme.NEUTRAL, "line": {"color": theme.NEUTRAL, "width": 1.5}, "opacity": 0.9}
     stops = history.stops(grain)
-    traces = (
+    traces: tuple[Properties, ...] = (
         _phases(axis, "task-learning", "", theme.FAINT),
         _phases(axis, "structural-learning", "/", theme.see_through(theme.ACCENT, 0.28)),
         _marks(history, axis, fused, _DECISIONS, "decision: groups fuse", "diamond", filled),
@@ -132,6 +132,10 @@ def _mark(history: History, grain: Grain) -> _Marked:
         _marks(history, axis, gone, _NEURONS, "neurons removed", "x-thin", crossed),
         _marks(history, axis, stops, _STOPS, "stops", "line-ns", ticks) | {"showlegend": False},
     )
+    parent = history.header.parent
+    if parent is not None and parent.events < len(history):
+        fork = _marks(history, axis, [parent.events], _NEURONS, "forked here", "y-down", crossed)
+        traces = (*traces[:-1], fork, traces[-1])
     crowded = any(len(kind) > MOST_MARKS for kind in (fused, kept, born, gone, stops))
     return _Marked(len(history), traces, crowded)
 

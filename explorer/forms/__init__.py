@@ -1,6 +1,7 @@
 """Settings forms built from the config records, so that no label, limit or default is written twice.
 
 controls.py   what the widget of a field is: kind, label, help, limits, unit, choices, default (no streamlit)
+names.py      what the choices are called
 widgets.py    draws them with Streamlit and gives back plain values
 """
 

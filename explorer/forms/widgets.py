@@ -4,7 +4,7 @@ Every widget is keyed by the place of its field, and keeps its value while the p
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar, cast
 
 import streamlit as st
@@ -16,10 +16,13 @@ _COLUMNS = 2
 Choice = TypeVar("Choice", bound=str)
 
 
-def record_form(record: BaseModel, key: str) -> dict[str, JsonValue]:
-    """Draw the own fields of a record, with its values as defaults; returns what they are set to, by name."""
+def record_form(record: BaseModel, key: str, without: Collection[str] = ()) -> dict[str, JsonValue]:
+    """Draw the own fields of a record, with its values as defaults; returns what they are set to, by name.
+
+    Those named in `without` are neither drawn nor returned.
+    """
     found = fixed_values(record)
-    fields = controls(record)
+    fields = [control for control in controls(record) if control.name not in without]
     for first in range(0, len(fields), _COLUMNS):  # row by row, so that a narrow screen keeps the order of fields
         for column, control in zip(st.columns(_COLUMNS, vertical_alignment="bottom"), fields[first:], strict=False):
             with column:
@@ -40,15 +43,15 @@ def variant_form(owner: type[BaseModel], name: str, default: BaseModel, key: str
 
 
 def choice_bar(
-    label: str, choices: Sequence[Choice], default: Choice, key: str, names: Mapping[str, str], help: str = ""
+    label: str, choices: Sequence[Choice], default: Choice, key: str, name: Callable[[str], str], help: str = ""
 ) -> Choice:
-    """Draw a choice that shows all it has side by side; `names` says what the choices are called."""
+    """Draw a choice that shows all it has side by side; `name` says what each is called."""
     return st.segmented_control(
         label,
         choices,
         default=default,
         required=True,
-        format_func=lambda choice: names.get(choice, choice),
+        format_func=name,
         key=key,
         help=help or None,
         persist_state="session",

@@ -92,4 +92,6 @@ def _facts(opened: Opened) -> str:
     header = opened.run.header
     tasks = words.plain(", ".join(task.label for task in header.tasks))
     created = words.plain(f"\nstarted {header.created[:16].replace('T', ' ')} UTC") if header.created else ""
-    return f"**{words.plain(words.run_title(header))}**  \n{tasks}  \n{len(header.stages)} stages{created}"
+    parent = header.parent
+    fork = words.plain(f"\nfork of {parent.run} from phase {parent.phase}") if parent else ""
+    return f"**{words.plain(words.run_title(header))}**  \n{tasks}  \n{len(header.stages)} stages{created}{fork}"

@@ -1,7 +1,7 @@
 """Whether a config can be trained, as far as that is known before a process starts and without torch."""
 
 from core.config import Config, ConfigError, SmallBackbone
-from core.schedule import structural_schedule
+from core.schedule import planned
 
 _PAPER_STAGES = 10
 
@@ -16,16 +16,10 @@ def check_config(config: Config) -> None:
     core.config.ConfigError: 2,000 training images less 1,990 for similarity leave 10, less than a batch of 64.
     """
     problems = []
-    if config.method == "mtsl":
-        try:
-            structural_schedule(
-                config.training.epochs,
-                config.mtsl.phases or n_stages(config),
-                config.mtsl.structural_epochs,
-                config.mtsl.amalgamation_epochs,
-            )
-        except ConfigError as error:
-            problems.append(str(error))
+    try:
+        planned(config, n_stages(config))
+    except ConfigError as error:
+        problems.append(str(error))
     held_out = config.mtsl.similarity_samples if _holds_out(config) else 0
     left = config.data.train - held_out
     if left < config.training.batch_size:

@@ -15,10 +15,10 @@ from typing import Literal
 from pydantic import ValidationError
 
 from core.config import Config
+from core.detached import LOG, log_tail
 from core.events import AnyEvent, EpochFinished, Evaluated, RunFailed, RunFinished, parse_event
 from core.heartbeat import HEARTBEAT, STOP, Heartbeat, heartbeat, process_alive
 from core.runs import EVENTS, HEADER, Run, RunError, RunHeader, read_header
-from explorer.training.processes import LOG, log_tail
 
 _TAIL_BYTES = 1 << 17  # hundreds of events: the last epoch is among them, also in a long structural phase
 
@@ -115,12 +115,12 @@ def read_job(folder: Path) -> Job:
     )
 
 
-def estimate(config: Config, known: Sequence[Job]) -> tuple[float, Job] | None:
-    """Seconds that training `config` should take, and the newest finished run here that says so; None if none does.
+def alike(config: Config, known: Sequence[Job]) -> list[tuple[float, Job]]:
+    """The finished runs that say how long training `config` should take, each with the seconds it says.
 
     Scales the time of a run of the same method, backbone and images with epochs and training images.
     """
-    wanted = _likeness(config)
+    wanted, found = _likeness(config), []
     for job in known:
         if job.state == "finished" and job.header is not None:
             try:
@@ -128,8 +128,8 @@ def estimate(config: Config, known: Sequence[Job]) -> tuple[float, Job] | None:
             except ValidationError:  # a run of someone else's loop, or of another release
                 continue
             if _likeness(other) == wanted and job.seconds > 0:
-                return job.seconds * _work(config) / _work(other), job
-    return None
+                found.append((job.seconds * _work(config) / _work(other), job))
+    return found
 
 
 def _likeness(config: Config) -> tuple[object, ...]:

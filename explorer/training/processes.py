@@ -9,46 +9,85 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from core.config import Config, Preset
+from core.detached import LOG, launch
 from core.events import RunFailed
-from core.heartbeat import (
-    HEARTBEAT,
-    STOP,
-    Heartbeat,
-    heartbeat,
-    process_alive,
-    process_start,
-    request_stop,
-    write_whole,
-)
+from core.fork import Fork
+from core.heartbeat import HEARTBEAT, STOP, heartbeat, process_alive, request_stop
+from core.queue import Queue, QueuedRun
 from core.runs import ARRAYS, CHECKPOINTS, EVENTS, HEADER, RunError, read_header, read_run
-from explorer.training.command import as_typed, train_arguments
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-LOG = "log.txt"
-_PROMPT = "$ "
+from core.usage import USAGE
+from explorer.training.command import fork_arguments, train_arguments
+from explorer.training.status import DISMISSED
 
 
-def start(config: Config, root: Path, preset: Preset = "quick") -> Path:
-    """Train a config in a process of its own; returns the folder of the new run, below `root`.
+@dataclass(frozen=True)
+class Order:
+    """A run that can be started, or wait in the queue."""
+
+    name: str
+    """What its folder is called, before the time is added."""
+    title: str
+    arguments: Callable[[str], list[str]]
+    """Folder -> what follows `python -m core` to train it there."""
+
+
+def new_run(config: Config, preset: Preset = "quick") -> Order:
+    """The order to train a config; `preset` is what the command line starts from."""
+    name = f"{config.method}-{config.data.dataset}-s{config.seed}"
+    title = f"{config.method} on {config.data.dataset} · seed {config.seed}"
+    return Order(name, title, lambda folder: train_arguments(config, preset, folder))
+
+
+def forked_run(fork: Fork) -> Order:
+    """The order to train a fork."""
+    config = fork.config
+    name = f"{config.method}-{config.data.dataset}-s{config.seed}-p{fork.phase}"
+    title = f"{fork.source.name} from phase {fork.phase}"
+    return Order(name, title, lambda folder: fork_arguments(fork, folder))
+
+
+def start(order: Order, root: Path) -> Path:
+    """Train in a process of its own; returns the folder of the new run, below `root`.
 
     Raises `OSError` if the folder cannot be written or the process cannot be started.
     """
-    folder = _new_folder(root, config)
+    folder = _new_folder(root, order.name)
     try:
-        _launch(folder, train_arguments(config, preset, str(folder)))
+        launch(folder, order.arguments(str(folder)))
     except OSError:
         remove(folder)
         raise
     return folder
+
+
+def enqueue(order: Order, root: Path) -> Path:
+    """Let a run wait in the queue of `root`; returns the folder that it will be trained into.
+
+    Raises `OSError` if the files cannot be written.
+    """
+    folder = _new_folder(root, order.name)
+    arguments = tuple(order.arguments(str(folder)))
+    Queue(root).add(QueuedRun(title=order.title, folder=folder, arguments=arguments, added=time.time()))
+    work_queue(root)
+    return folder
+
+
+def work_queue(root: Path) -> None:
+    """See to it that a process works off the queue of `root`, if there is something to do.
+
+    Raises `OSError` if it cannot be started.
+    """
+    queue = Queue(root)
+    if queue.busy() and not process_alive(heartbeat(queue.worker)):
+        (queue.worker / LOG).unlink(missing_ok=True)  # only what the present one says is of interest
+        launch(queue.worker, ["queue", str(root)])
 
 
 def resume(folder: Path) -> None:
@@ -59,7 +98,7 @@ def resume(folder: Path) -> None:
     read_header(folder)
     if process_alive(heartbeat(folder)):
         raise RunError(f"{folder}: a process is training this run already.")
-    _launch(folder, ["resume", str(folder)])
+    launch(folder, ["resume", str(folder)])
 
 
 def stop(folder: Path) -> None:
@@ -81,29 +120,15 @@ def remove(folder: Path) -> None:
     trained = (folder / HEADER).exists() and not all(isinstance(event, RunFailed) for event in read_run(folder).events)
     if trained or process_alive(heartbeat(folder)):
         raise RunError(f"{folder}: expected a start that trained nothing; it holds a run, which stays.")
-    for name in (LOG, HEARTBEAT, STOP, EVENTS, HEADER):
+    for name in (LOG, HEARTBEAT, STOP, USAGE, DISMISSED, EVENTS, HEADER):
         (folder / name).unlink(missing_ok=True)
+    for copy in (folder / ARRAYS).glob("*.npz"):  # of a fork that was not made to its end
+        copy.unlink()
+    for copy in (folder / CHECKPOINTS).glob("*.pt"):
+        copy.unlink()
     for path in (folder / ARRAYS, folder / CHECKPOINTS, folder):
         if path.exists():
             path.rmdir()
-
-
-def log_tail(folder: Path, lines: int = 12) -> str:
-    """The last lines that the last process wrote, without the one that names its command; "" if there is no log.
-
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> (folder / LOG).write_text("$ python -m core train\\nerror: no\\n$ python -m core resume\\none\\ntwo\\n") > 0
-    True
-    >>> log_tail(folder), log_tail(folder, lines=1)
-    ('one\\ntwo', 'two')
-    """
-    try:
-        lines_found = (folder / LOG).read_text(errors="replace").splitlines()
-    except FileNotFoundError:
-        return ""
-    begins = max((number for number, line in enumerate(lines_found, start=1) if line.startswith(_PROMPT)), default=0)
-    return "\n".join(lines_found[begins:][-lines:]).strip()
 
 
 def cores() -> int:
@@ -111,10 +136,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _new_folder(root: Path, config: Config) -> Path:
-    """An empty folder below `root` with a name that says what is trained and when it began."""
-    name = f"{config.method}-{config.data.dataset}-s{config.seed}-{datetime.now():%m%d-%H%M}"
-    number = 1
+def _new_folder(root: Path, stem: str) -> Path:
+    """An empty folder below `root` with a name that says what is trained and when it was asked for."""
+    name, number = f"{stem}-{datetime.now():%m%d-%H%M}", 1
     while True:
         folder = (root / (name if number == 1 else f"{name}-{number}")).resolve()
         try:
@@ -123,30 +147,3 @@ def _new_folder(root: Path, config: Config) -> Path:
             number += 1
         else:
             return folder
-
-
-def _launch(folder: Path, arguments: Sequence[str]) -> None:
-    (folder / STOP).unlink(missing_ok=True)
-    with (folder / LOG).open("ab") as log:
-        log.write(f"{_PROMPT}{as_typed(arguments)}\n".encode())
-        log.flush()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "core", *arguments],
-            cwd=REPOSITORY,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200"},
-            start_new_session=True,  # neither Ctrl-C in the app's terminal nor the app's end reaches it
-        )
-    beat = Heartbeat(
-        pid=process.pid,
-        host=socket.gethostname(),
-        born=process_start(process.pid),
-        time=time.time(),
-        message="starting",
-        done=0.0,
-    )
-    write_whole(folder / HEARTBEAT, beat.model_dump_json().encode(), sync=False)
-    # without someone who waits, a process that ended would stay behind as a zombie for as long as the app runs
-    threading.Thread(target=process.wait, name=f"wait for {process.pid}", daemon=True).start()

@@ -22,6 +22,7 @@ from explorer.player import (
     show_table,
     structure_menu,
 )
+from explorer.work import offer_fork
 
 ORIENTATIONS: dict[Orientation, str] = {
     "up": ":material/arrow_upward: Upwards",
@@ -89,6 +90,7 @@ def _graph(scene: Scene) -> None:
 
 
 def _draw(scene: Scene) -> None:
+    offer_fork(scene)
     _counts(scene)
     graph, beside = st.columns([2, 1], gap="large")
     with graph:

@@ -13,7 +13,7 @@ from core.config import preset
 from core.events import EpochFinished
 from core.heartbeat import heartbeat, process_alive
 from core.runs import read_run
-from explorer.training import Job, jobs, start
+from explorer.training import Job, jobs, new_run, start
 from tests.browser.conftest import Open, serve
 from tests.test_training_jobs import await_job, small
 
@@ -43,7 +43,7 @@ def runs(tmp_path: Path) -> Iterator[Path]:
 
 
 def opened(page: Page) -> Page:
-    page.get_by_role("heading", name="New run").wait_for()
+    page.get_by_role("heading", name="Runs", exact=True).wait_for()
     return page
 
 
@@ -76,7 +76,7 @@ def test_a_run_is_started_seen_live_found_again_stopped_and_resumed(visit: Open,
         number(page, "Training pairs", "512")
         expect(page.get_by_text("Reset 2 changed settings")).to_be_visible()
         expect(page.get_by_test_id("stCode").first).to_contain_text("--set training.epochs=500")
-        page.get_by_role("button", name="Start training").click()
+        page.get_by_role("button", name="Start now").click()
         expect(page.locator(CHIP).filter(has_text="starting")).to_be_visible()
         [job] = jobs(runs)
         expect(card(page, job)).to_contain_text(re.compile(r"epoch \d+ of 500.* left"))
@@ -107,7 +107,7 @@ def test_a_run_is_started_seen_live_found_again_stopped_and_resumed(visit: Open,
 
 
 def test_a_run_outlives_the_server_and_the_next_one_finds_it(visit: Open, runs: Path) -> None:
-    folder = start(small("training.epochs=5000", "training.samples=0"), runs)
+    folder = start(new_run(small("training.epochs=5000", "training.samples=0")), runs)
     with serve(runs) as app:
         page = opened(visit("train", at=app))
         expect(page.locator(CHIP).filter(has_text=re.compile("starting|running")).last).to_be_visible()
@@ -124,7 +124,7 @@ def test_a_run_outlives_the_server_and_the_next_one_finds_it(visit: Open, runs: 
 
 def test_a_process_that_dies_at_once_shows_its_error(visit: Open, runs: Path) -> None:
     config = preset("quick", "digits", overrides=["training.epochs=2"])
-    folder = start(config, runs)  # the form would refuse it
+    folder = start(new_run(config), runs)  # the form would refuse it
     with serve(runs) as app:
         page = opened(visit("train", at=app))
         alert = page.get_by_role("alert").filter(has_text="should exceed the number of structural phases")
@@ -140,7 +140,7 @@ def test_a_process_that_dies_at_once_shows_its_error(visit: Open, runs: Path) ->
 @pytest.mark.parametrize("width", [1440, 480])
 def test_the_page_fits_the_screen(visit: Open, width: int, theme: str) -> None:
     page = opened(visit("train", width=width, theme=theme))
-    expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+    expect(page.get_by_role("button", name="Start now")).to_be_enabled()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     main = page.get_by_test_id("stMain")
     assert main.evaluate("part => part.scrollWidth <= part.clientWidth")

@@ -8,13 +8,14 @@ from typing import Literal
 
 import streamlit as st
 
-from core.config import Config
 from core.runs import RunError
 from explorer import state, training
 from explorer.library import Entry
 from explorer.theme import looks
-from explorer.training import Job, JobState, cores, estimate, jobs, log_tail
+from explorer.training import Job, JobState, cores, glance, jobs, log_tail
 from explorer.words import NOT_DEFINED, duration, plain, run_title, value
+from explorer.work.fork_form import parent_line
+from explorer.work.queue_list import queue_list
 
 Colour = Literal["red", "orange", "blue", "green"]
 CHIPS: dict[JobState, tuple[str, Colour]] = {
@@ -36,34 +37,23 @@ _PROBLEM = "train.problem"
 
 
 def job_list(root: Path) -> None:
-    """Draw every run directly below `root`, newest first, and keep the live ones fresh."""
-    timed = any(job.live for job in jobs(root))
+    """Draw the queue and every run directly below `root`, newest first, and keep them fresh while they change."""
+    timed = glance(root).changing
     st.fragment(_list, run_every=_REFRESH_SECONDS if timed else None)(root, timed)
 
 
-def expectation(config: Config, root: Path) -> None:
-    """Draw how long training should take, where an earlier run below `root` tells, and what else is at work."""
-    known = jobs(root)
-    if expected := estimate(config, known):
-        seconds, job = expected
-        st.caption(f"About {duration(seconds)}, as {plain(job.folder.name)} took {duration(job.seconds)}.")
-    live = [job for job in known if job.live]
-    if live and (config.training.threads or cores()) + _threads(live) > cores():
-        others = "Another run is" if len(live) == 1 else f"{len(live)} other runs are"
-        st.caption(f":material/speed: {others} training on the {cores()} cores here; together, each is slower.")
-
-
 def _list(root: Path, timed: bool) -> None:
+    if glance(root).changing != timed:
+        st.rerun()  # start or end the clock, which belongs to the whole page
     found = jobs(root)
     live = [job for job in found if job.live]
-    if bool(live) != timed:
-        st.rerun()  # start or end the clock, which belongs to the whole page
+    queue_list(root)
     if len(live) > 1:
         _say_load(live)
     if problem := st.session_state.pop(_PROBLEM, ""):
         st.error(plain(problem), icon=":material/error:")
     if not found:
-        st.info("No runs here yet. Choose settings and press **Start training**.", icon=":material/rocket_launch:")
+        st.info("No runs here yet. Choose settings and press **Start now**.", icon=":material/rocket_launch:")
     older = len(found) - _SHOWN - len([job for job in found[_SHOWN:] if job.live])
     for job in [*found[:_SHOWN], *(job for job in found[_SHOWN:] if job.live)]:
         _card(job)
@@ -98,6 +88,8 @@ def _card(job: Job) -> None:
         elif job.message or job.header:
             facts = (run_title(job.header) if job.header else "", job.message, duration(job.seconds))
             st.caption(" · ".join(fact for fact in facts[: 3 if job.seconds else 2] if fact))
+        if job.header is not None and (origin := parent_line(job.header)):
+            st.caption(origin)
         if job.problem:
             st.error(plain(job.problem))
         if numbers := _numbers(job):

@@ -1,0 +1,20 @@
+"""What the choices of the settings are called, for people."""
+
+_NAMES = {
+    "mtsl": "MTSL",
+    "one": "One network",
+    "separate": "Separate networks",
+    "rooms": "Rooms",
+    "digits": "Digits",
+    "quick": "Quick",
+    "paper": "Paper",
+}
+
+
+def get_name(choice: str) -> str:
+    """The name of a choice; itself if it has none.
+
+    >>> get_name("one"), get_name("held-out")
+    ('One network', 'held-out')
+    """
+    return _NAMES.get(choice, choice)
