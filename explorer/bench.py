@@ -24,7 +24,7 @@ from core.events import (
 from core.runs import MetricInfo, RunHeader, StageInfo, TaskInfo, read_run
 from core.sharing import SharingNode, sharing_graph
 from core.structure import Structure
-from explorer.figures.film import film
+from explorer.figures.camera import film
 from explorer.figures.sharing import sharing_figure
 from explorer.figures.timeline import timeline_figure
 from explorer.moments import History
