@@ -23,7 +23,7 @@ from streamlit.testing.v1.element_tree import Block
 from core.runs import EVENTS, read_run
 from explorer import library, state
 from explorer.app import PAGES, PageInfo
-from explorer.figures.film import film
+from explorer.figures.camera import film
 from explorer.figures.flips import flips_figure
 from explorer.figures.sharing import sharing_figure
 from explorer.figures.timeline import timeline_figure

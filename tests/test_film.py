@@ -21,8 +21,9 @@ from core.sharing import SharingEdge, SharingGraph, SharingNode
 from core.structure import Node
 from explorer import theme, words
 from explorer.figures import layout
+from explorer.figures.camera import film
 from explorer.figures.facts import node_why, story
-from explorer.figures.film import NEW, RISING, STANDS, Film, State, film, states
+from explorer.figures.film import NEW, RISING, STANDS, Film, State, states
 from explorer.films import film_of
 from explorer.moments import GRAINS, Grain, History, Snapshot
 from tests._runs import DENSE, IMAGE_LEVEL, Plan, events_of, header_of

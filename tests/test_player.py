@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import library, state
 from explorer.app import PAGES
-from explorer.figures.film import film
+from explorer.figures.camera import film
 from explorer.figures.sharing import graph_height
 from explorer.moments import History
 from explorer.player import play

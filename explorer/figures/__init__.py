@@ -2,6 +2,7 @@
 
     timeline.py    timeline_figure: phases, decisions, neuron events and the cursor
     sharing.py     sharing_figure: the sharing graph at a moment (geometry in layout.py)
+    film.py        Film: a whole run as differences from stop to stop (camera.py takes it), for player and animations
     similarity.py  matrix_figure, scores_figure: one measurement and why its decision fell
     dendrogram.py  dendrogram_figure: the same measurement as a tree of clusters
     pairs.py       pairs_figure: each pair of tasks over the structural phases

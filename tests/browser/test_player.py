@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from core.structure import Group
 from explorer import words
 from explorer.export.film import film_page
-from explorer.figures.film import film
+from explorer.figures.camera import film
 from explorer.moments import History
 from tests._runs import DENSE, Plan, events_of, header_of
 from tests.browser.conftest import Open, Watch
