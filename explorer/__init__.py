@@ -12,6 +12,7 @@ Looking at runs:
     origin.py     where a forked run comes from
     words.py      sentences, titles, tooltips, keys, glossary, number formats
     theme.py      colours, dashes, symbols and sizes of every figure
+    what_if/      the decisions of a run under another threshold or rule
     figures/      pure functions: run data -> plotly figures and rows of tables
     player/       what all pages share: sidebar, cursor bar, charts that stay in place
     views/        one file a page

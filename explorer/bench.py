@@ -30,8 +30,8 @@ from explorer.figures.timeline import timeline_figure
 from explorer.figures.what_if import what_if_figure
 from explorer.focus import Focus
 from explorer.moments import History
-from explorer.trees import trees
-from explorer.what_if import find_all_flips, study
+from explorer.what_if.replay import find_all_flips, study
+from explorer.what_if.trees import trees
 from tests._runs import LARGEST, events_of, header_of, write_many, write_run
 
 APP = Path(__file__).with_name("app.py")

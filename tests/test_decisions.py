@@ -31,15 +31,15 @@ from explorer.figures import (
     what_if_figure,
 )
 from explorer.figures.flips import MOST_ROWS, flip_rows
+from explorer.figures.linkage import average_linkage
 from explorer.figures.pairs import MOST_PANELS, pair_points, shown_pairs
 from explorer.figures.similarity import SCALE_WORDS, Scale
 from explorer.figures.what_if import decision_rows, known, stage_rows, tree_rows
 from explorer.focus import Focus, read_mark
-from explorer.linkage import average_linkage
 from explorer.moments import History
 from explorer.training import what_if_command
-from explorer.trees import roundest, threshold_range, trees
-from explorer.what_if import study
+from explorer.what_if.replay import study
+from explorer.what_if.trees import roundest, threshold_range, trees
 from tests._runs import IMAGE_LEVEL, Plan, events_of, header_of, write_run
 from tests.test_pages import charts, figure, opened
 

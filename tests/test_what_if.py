@@ -15,8 +15,8 @@ from core.runs import find_runs, read_run
 from core.structure import Candidate, Node, Partition, Structure
 from core.tasks import image_class
 from explorer.moments import History
-from explorer.trees import HIGHEST, LOWEST, roundest, tree_at, trees
-from explorer.what_if import Study, WhatIfError, named, study
+from explorer.what_if.replay import Study, WhatIfError, named, study
+from explorer.what_if.trees import HIGHEST, LOWEST, roundest, tree_at, trees
 from tests._runs import IMAGE_LEVEL, Plan, events_of, header_of
 
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -51,7 +51,7 @@ def test_the_recorded_runs_have_decisions() -> None:
 
 
 def similarity_of(history: History, phase: int, candidate: Candidate) -> np.ndarray:
-    """The matrix [T, T] of a candidate group, looked up as plainly as the docstring of `explorer.what_if` says it."""
+    """The matrix [T, T] of a candidate group, looked up as plainly as the docstring of the replay says it."""
     here = [m.similarity for m in history.measurements if m.similarity.stage == candidate.stage]
     here.sort(key=lambda found: (abs(found.phase - phase), found.phase))
 

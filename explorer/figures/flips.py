@@ -15,8 +15,8 @@ from explorer.figures.rows import Row
 from explorer.focus import Focus
 from explorer.moments import History
 from explorer.theme import Properties
-from explorer.trees import Tree, threshold_range, tree_at, trees
-from explorer.what_if import Study, named
+from explorer.what_if.replay import Study, named
+from explorer.what_if.trees import Tree, threshold_range, tree_at, trees
 
 ALT = (
     "Above, the parameters of the final network over the threshold, as stairs; below, one bar a recorded decision over "

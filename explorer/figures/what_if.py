@@ -8,15 +8,15 @@ from core.grouping import Rule
 from core.sharing import SharingNode
 from core.structure import Group, Node, Partition, Structure
 from explorer import theme, words
-from explorer.evidence import Evidence
 from explorer.figures.drawing import Drawing
 from explorer.figures.facts import Letters
 from explorer.figures.rows import Row
 from explorer.figures.sharing import sharing_figure
 from explorer.moments import History, Snapshot
 from explorer.theme import Properties
-from explorer.trees import Tree, trees
-from explorer.what_if import Decision, Replay, Study
+from explorer.what_if.evidence import Evidence
+from explorer.what_if.replay import Decision, Replay, Study
+from explorer.what_if.trees import Tree, trees
 
 ALT = "Sharing graph of the structure that the recorded matrices give under another threshold or rule: hypothetical."
 RECORDED_ALT = "Sharing graph of the structure that the run has recorded, for comparison with the hypothetical one."

@@ -9,8 +9,8 @@ from explorer.figures.what_if import decision_rows, known, stage_rows, tree_rows
 from explorer.glossary import GLOSSARY
 from explorer.player import Scene, cursor_page, pick, show_drawing
 from explorer.training import what_if_command
-from explorer.what_if import Replay, Study, WhatIfError, study
-from explorer.what_if_controls import ask_controls, threshold_of, tree_steps
+from explorer.what_if.controls import ask_controls, threshold_of, tree_steps
+from explorer.what_if.replay import Replay, Study, WhatIfError, study
 
 
 def _banner(replay: Replay, asked: Study) -> None:

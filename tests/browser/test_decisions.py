@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from explorer import words
 from explorer.focus import read_mark
 from explorer.moments import History
-from explorer.what_if import study
+from explorer.what_if.replay import study
 from tests._runs import events_of, header_of
 from tests.browser.conftest import ROOMS, Open
 

@@ -1,8 +1,8 @@
 """The final structure of a what-if over all thresholds at once, and where it changes.
 
 Candidate groups do not depend on each other: what becomes of one follows from its stage, its tasks, the phase and the
-threshold. So the replay of `explorer.what_if` is done for all thresholds in one pass: each candidate group carries the
-spans of thresholds at which it exists, and every outcome of its decision hands its part of them on to what comes of it.
+threshold. So the replay is done for all thresholds in one pass: each candidate group carries the spans of thresholds at
+which it exists, and every outcome of its decision hands its part of them on to what comes of it.
 """
 
 import math
@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from core.grouping import Rule
 from core.structure import Candidate, Node
-from explorer.what_if import Counts, Study, named
+from explorer.what_if.replay import Counts, Study, named
 
 LOWEST, HIGHEST = -1.0, 1.0
 """Thresholds that are asked about: similarities lie between."""

@@ -4,7 +4,7 @@ Nothing is trained. The replay goes through the run's structural phases in order
 (Gurulingan et al. 2023, structural-learning phase): every candidate group of the hypothetical structure is grouped by
 `group_tasks` under the other threshold and rule; the groups that fuse become one node, which makes their tasks a
 candidate group one stage further up in the next phase; those that stay behind are asked again there. The similarities
-are the recorded ones, as `explorer.evidence` finds them:
+are the recorded ones, as `explorer.what_if.evidence` finds them:
 
 - the matrix of this very group in this phase;
 - else the part of a larger group's matrix of this phase;
@@ -34,8 +34,8 @@ from core.flips import Flips, find_flips
 from core.grouping import Rule
 from core.sharing import SharingGraph, SharingNode, sharing_graph
 from core.structure import Candidate, Group, Node, Partition, Structure
-from explorer.evidence import Evidence, Measured
 from explorer.moments import History
+from explorer.what_if.evidence import Evidence, Measured
 
 
 class WhatIfError(ValueError):

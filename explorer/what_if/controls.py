@@ -8,8 +8,8 @@ from core.grouping import Rule
 from explorer import state, words
 from explorer.glossary import GLOSSARY
 from explorer.state import View
-from explorer.trees import Tree, roundest, threshold_range, tree_at, trees
-from explorer.what_if import Study
+from explorer.what_if.replay import Study
+from explorer.what_if.trees import Tree, roundest, threshold_range, tree_at, trees
 
 RULES: dict[Rule, str] = {"best-partition": "Best partition", "best-pairs": "Best pairs"}
 
