@@ -19,7 +19,8 @@ from explorer import theme
 from explorer.export.canvas import Canvas, Look
 from explorer.export.film import GIF_RATE, MP4_RATE, FilmError, film_gif, film_length, film_mp4, film_page
 from explorer.export.scene import GHOST, Scene, mixed, scene
-from explorer.figures.film import RISING, Film, film, states
+from explorer.figures.camera import film
+from explorer.figures.film import RISING, Film, states
 from explorer.moments import History
 from tests._runs import DENSE, Plan, events_of, header_of
 
