@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
-from explorer.figures.film import Film, film
+from explorer.figures.camera import film
+from explorer.figures.film import Film
 from explorer.moments import Grain, History
 
 _MOST = 4  # films of one run: its grains

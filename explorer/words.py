@@ -66,7 +66,8 @@ KEYS = (
 
 READING = (
     "Each task is one strand from the image to its head; a box is a stage, shared by the tasks whose letters it shows, "
-    "and the wider, the more neurons. Dashed: a group node being born. Strong outline: new in this phase. "
+    "and the wider, the more neurons. Dashed: a group node being born. Dots: what task nodes know flows into it, the "
+    "thicker, the larger the task's part of the distillation loss. Strong outline: new in this phase. "
     "Dotted and crossed: removed in this phase."
 )
 """How to read the sharing graph."""

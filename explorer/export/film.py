@@ -8,6 +8,7 @@ that is done; an exception it raises ends the work.
 import html
 import io
 import json
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,22 +79,37 @@ def film_mp4(found: Film, look: Look | None = None, seconds: float = 1.0, progre
     look = look or Look()
     size = look.size[0] // 2 * 2, look.size[1] // 2 * 2  # H.264 wants even sides
     look = Look(size, look.shade, look.orient)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as complaints:
         file = Path(folder) / "film.mp4"
-        writer = imageio_ffmpeg.write_frames(str(file), size, fps=MP4_RATE, codec="libx264", macro_block_size=2)
-        writer.send(None)
-        try:
-            left = 0.0  # of a picture's time, so that roundings do not add up
-            for picture, lasts, share in _pictures(found, look, seconds, MP4_RATE):
-                left += lasts * MP4_RATE
-                data = picture.tobytes()
-                for _ in range(round(left)):
-                    writer.send(data)
-                left -= round(left)
-                progress(share)
-        finally:
-            writer.close()
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
+        command += ["-s", f"{size[0]}x{size[1]}", "-r", str(MP4_RATE), "-i", "-", "-an", "-vcodec", "libx264"]
+        command += ["-pix_fmt", "yuv420p", "-crf", "20", "-movflags", "+faststart", str(file)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=complaints) as encoder:
+            assert encoder.stdin is not None
+            try:
+                for data in _timed(found, look, seconds, progress):
+                    encoder.stdin.write(data)
+            except BrokenPipeError:
+                pass  # the encoder ended; what it said follows
+            except BaseException:
+                encoder.kill()
+                raise
+        if encoder.returncode:
+            complaints.seek(0)
+            raise FilmError(f"The encoder failed: {complaints.read().decode(errors='replace').strip()}")
         return file.read_bytes()
+
+
+def _timed(found: Film, look: Look, seconds: float, progress: Progress) -> Iterator[bytes]:
+    """The raw pictures of a film at a fixed rate."""
+    left = 0.0  # of a picture's time, so that roundings do not add up
+    for picture, lasts, share in _pictures(found, look, seconds, MP4_RATE):
+        left += lasts * MP4_RATE
+        data = picture.tobytes()
+        for _ in range(round(left)):
+            yield data
+        left -= round(left)
+        progress(share)
 
 
 def film_length(n_stops: int, seconds: float) -> float:

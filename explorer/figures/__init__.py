@@ -2,6 +2,7 @@
 
     timeline.py    timeline_figure: phases, decisions, neuron events and the cursor
     sharing.py     sharing_figure: the sharing graph at a moment (geometry in layout.py)
+    film.py        Film: a whole run as differences from stop to stop (camera.py takes it), for player and animations
     similarity.py  matrix_figure, scores_figure: one measurement and why its decision fell
     grid.py        grid_figure: all measurements of a run, stages × phases
     metrics.py     metrics_figure: every task over the epochs

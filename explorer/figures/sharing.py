@@ -132,13 +132,14 @@ def _task(
     for (weight, stands_out), lines in _strands(task, snapshot, boxes, focus).items():
         line = {"color": theme.see_through(look.colour, 0.8 if stands_out else _DIM), "width": 1 + 2.5 * weight}
         traces.append(_path(lines, line, f"strand {look.name}"))
-    flows = [
-        layout.strand(box.middle(task), box.top, birth.middle(task), birth.bottom)
-        for birth, _ in rising
-        for box in boxes
-        if task in birth.tasks and (box.node.stage, box.node.tasks) == (birth.node.stage, (task,))
-    ]
-    traces.append(_path(flows, {"color": look.colour, "width": 3, "dash": "dot"}, f"flow {look.name}"))
+    flows: dict[float, Lines] = {}
+    for birth_box, birth in rising:
+        for box in boxes:
+            if task in birth_box.tasks and (box.node.stage, box.node.tasks) == (birth_box.node.stage, (task,)):
+                flow = layout.strand(box.middle(task), box.top, birth_box.middle(task), birth_box.bottom)
+                flows.setdefault(round(2 + 7 * _share(birth, look.name), 1), []).append(flow)
+    for width, lines in (flows or {1.0: []}).items():
+        traces.append(_path(lines, {"color": look.colour, "width": width, "dash": "dot"}, f"flow {look.name}"))
     full = [box for box in boxes if task in box.tasks and box.node.kind != "skip"]
     full += [layout.filling(box, birth.done) for box, birth in rising if task in box.tasks and birth.done > 0]
     for stands_out in (True, False) if focus else (True,):
@@ -147,6 +148,12 @@ def _task(
         colour = look.colour if stands_out else theme.see_through(look.colour, _DIM)
         traces.append(segments | {"fill": "toself", "fillcolor": colour})
     return traces
+
+
+def _share(birth: Birth, name: str) -> float:
+    """The part of a task in the distillation of a node on its way, in [0, 1]."""
+    total = sum(birth.losses.values())
+    return birth.losses.get(name, 0.0) / total if total > 0 else 1 / len(birth.node.tasks)
 
 
 def _stands_out(focus: Focus, box: Box, task: int) -> bool:

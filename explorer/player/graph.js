@@ -9,8 +9,8 @@
 // [source, target, weight or -1 (gone)], ghosts `id` or `-1 - id` (gone), reasons [node, reason, node, reason, ...].
 // Lengths are columns across (one a task) and rows along (one a stage, the image at -1); pixels come in only at drawing.
 
-const STANDS = 0, NEW = 1, RISING = 2, GHOST = 3
-const SVG_FREE_FONT = "system-ui, sans-serif"
+const NEW = 1, RISING = 2, GHOST = 3 // 0: stands
+const FALLBACK_FONT = "system-ui, sans-serif"
 const DIM = 0.16
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high)
@@ -234,7 +234,7 @@ function painter(canvas, film, options) {
       text: colour("--st-text-color", style.color),
       page: colour("--st-background-color", "#ffffff"),
       line: colour("--st-border-color", film.colours.faint),
-      font: colour("--st-font", SVG_FREE_FONT),
+      font: colour("--st-font", FALLBACK_FONT),
     }
   }
 
@@ -418,7 +418,7 @@ function painter(canvas, film, options) {
       const [, letter, , on] = film.tasks[piece.task]
       const [x, y, w, h] = rect(piece)
       const size = w >= 8 * letter.length + 6 && h >= 13 ? 11 : 9
-      if (w < 6.4 * letter.length || h < 8) {
+      if (w < (letter.length > 1 ? 15.5 : 6.4) || h < 8) {
         beside.add(piece.id)
         continue
       }
@@ -565,14 +565,14 @@ function painter(canvas, film, options) {
 
 const ICONS = { play: "M4 2.5v11l9-5.5z", pause: "M4 2.5h3v11H4zM9 2.5h3v11H9z" }
 const STYLE = `
-.graph-player { position: relative; width: 100%; color: var(--st-text-color); font-family: var(--st-font, ${SVG_FREE_FONT}); }
+.graph-player { position: relative; width: 100%; color: var(--st-text-color); font-family: var(--st-font, ${FALLBACK_FONT}); }
 .graph-player canvas { display: block; width: 100%; touch-action: pan-y; transition: color 1ms; color: inherit; }
 .graph-player .graph-bar { display: flex; align-items: center; gap: 10px; margin-top: 6px; font-size: 12px; }
 .graph-player button { border: 1px solid var(--st-border-color, #8886); border-radius: 50%; width: 28px; height: 28px; flex: none;
   display: grid; place-items: center; padding: 0; background: none; color: inherit; cursor: pointer; }
 .graph-player button:hover { color: var(--st-primary-color, #d6336c); border-color: currentColor; }
 .graph-player input { flex: 1; min-width: 60px; height: 24px; margin: 0; accent-color: var(--st-primary-color, #d6336c); cursor: pointer; }
-.graph-player output { font-variant-numeric: tabular-nums; opacity: 0.75; white-space: nowrap; }
+.graph-player .graph-count { font-variant-numeric: tabular-nums; opacity: 0.75; white-space: nowrap; }
 .graph-player .graph-story { margin: 4px 0 0; font-size: 12.5px; line-height: 1.4; min-height: 2.8em; }
 .graph-player .graph-story.passing { position: absolute; left: 0; right: 0; bottom: 36px; margin: 0; padding: 4px 8px;
   min-height: 0; border-radius: 6px; background: var(--st-secondary-background-color, #f4f5f7); opacity: 0.94; pointer-events: none; }
@@ -614,7 +614,7 @@ export function mountGraph(host, film, options = {}) {
   const scrub = element("input", "", bar)
   Object.assign(scrub, { type: "range", min: 0, step: "any" })
   scrub.setAttribute("aria-label", "Moment of the sharing graph")
-  const count = element("output", "", bar)
+  const count = element("span", "graph-count", bar)
   const story = element("p", "graph-story", root)
   const [where, what] = [element("b", "", story), element("span", "", story)]
 
@@ -763,6 +763,7 @@ export function mountGraph(host, film, options = {}) {
       glide = null
       start()
       position = clamp(frameOf(index), 0, lastFrame())
+      shown = between(position) // numbers of nodes belong to their film
     }
     canvas.setAttribute("aria-label", set.alt)
     canvas.style.height = `${set.height}px`

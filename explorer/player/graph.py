@@ -48,6 +48,7 @@ def show_graph(scene: Scene, key: str = "sharing") -> None:
         st.session_state[_FAILED] = True
 
     data = {
+        "run": view.run,
         "key": packed.key,
         "film": packed.text,
         "alt": ALT,

@@ -12,7 +12,12 @@ async function unpacked(text) {
 
 function follow(host, data) {
   const { graph } = host
-  if (data.heard < host.sent) return
+  const another = host.run !== data.run
+  host.run = data.run
+  if (another) {
+    graph.pause(false)
+    graph.seek(data.moment, { glide: false })
+  } else if (data.heard < host.sent) return
   if (data.playing) graph.play(data.speed)
   else if (graph.mode() === "play" && data.loose) graph.pause()
   else if (graph.mode() !== "drag" && (data.moment !== host.moment || graph.mode() === "play")) {
@@ -34,6 +39,7 @@ async function show(host, data) {
   }
   host.sent = data.heard
   host.moment = data.moment
+  host.run = data.run
   const onRest = (index, playing) => {
     host.sent += 1
     if (!playing) host.moment = index

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests._runs import IMAGE_LEVEL, Plan, write_run
 
@@ -33,6 +33,7 @@ QUIET = (
 # opened below a page's address, Streamlit's script first asks there for what only the root gives, and tries again
 PROBE = re.compile(r"/\w+/_stcore/(health|host-config)$")
 ROOMS = Plan(structural_phases=3)
+expect.set_options(timeout=20_000)  # a loaded machine takes its time
 
 
 @dataclass

@@ -26,8 +26,9 @@ LINK = "?run=runs.rooms&at=12"
 
 
 def drawn(page: Page, key: str = "sharing") -> None:
-    """Wait until a chart is drawn."""
-    page.locator(f".st-key-{key} .chart .main-svg").first.wait_for()
+    """Wait until a chart, or the sharing graph, is drawn."""
+    inside = ".graph-player[data-at] canvas" if key == "sharing" else ".chart .main-svg"
+    page.locator(f".st-key-{key} {inside}").first.wait_for()
 
 
 def stands_at(page: Page, index: int) -> None:
@@ -47,7 +48,7 @@ def at(page: Page) -> str | None:
     return parse_qs(urlsplit(page.url).query).get("at", [None])[0]
 
 
-def chart(page: Page, key: str = "sharing") -> dict[str, Any]:
+def chart(page: Page, key: str) -> dict[str, Any]:
     """What a chart draws: its caption and its traces' numbers, letters and colours."""
     drawn(page, key)
     script = """(key) => {
@@ -119,8 +120,8 @@ def test_the_keys_are_listed(visit: Open) -> None:
 
 
 def test_play_walks_on_and_pauses_and_no_chart_is_ever_empty(visit: Open) -> None:
-    page = visit(f"{LINK}&speed=4")
-    drawn(page)
+    page = visit(f"metrics{LINK}&speed=4")
+    drawn(page, "metrics")
     drawn(page, "timeline")
     page.evaluate(
         """() => {
@@ -173,20 +174,22 @@ def test_a_mark_on_the_timeline_can_be_clicked(visit: Open) -> None:
 def test_hover_says_what_a_node_is(visit: Open) -> None:
     page = visit("?run=runs.rooms")
     drawn(page)
+    stem = next(node for node in HISTORY.latest.graph.nodes if node.stage == 0)
     place = page.evaluate(
-        """() => {
-            const host = document.querySelector(".st-key-sharing .chart")
+        """([stage, tasks]) => {
+            const host = document.querySelector(".st-key-sharing .graph")
             host.scrollIntoView({ block: "center" })
-            const trace = host.data.find((trace) => trace.name === "nodes")
-            const { xaxis, yaxis } = host._fullLayout
-            const box = host.getBoundingClientRect()
-            const [x, y] = [trace.x, trace.y].map((values) => (values._inputArray ?? values)[0])
-            return [box.x + xaxis._offset + xaxis.l2p(x), box.y + yaxis._offset + yaxis.l2p(y)]
-        }"""
+            const box = host.querySelector("canvas").getBoundingClientRect()
+            const [x, y, width, height] = host.graph.place(stage, tasks)
+            return [box.x + x + width / 2, box.y + y + height / 2]
+        }""",
+        [stem.stage, list(stem.tasks)],
     )
     page.mouse.move(place[0] + 3, place[1] + 2)
     page.mouse.move(*place)
-    expect(page.locator(".st-key-sharing .hoverlayer")).to_contain_text("threshold 0.950")
+    tip = page.locator(".st-key-sharing .graph-tip")
+    expect(tip).to_contain_text("threshold 0.950")
+    expect(tip).to_contain_text("before: ")
 
 
 def test_turning_pages_keeps_the_view(visit: Open) -> None:
@@ -214,7 +217,8 @@ def test_a_link_opens_the_same_picture_in_a_browser_that_has_never_been_here(vis
     page.wait_for_timeout(500)
     other = visit(urlsplit(page.url)._replace(scheme="", netloc="").geturl().lstrip("/"))
     stands_at(other, 15)
-    assert chart(other) == chart(page)
+    for shown in (page, other):
+        expect(shown.locator(".st-key-sharing .graph-player")).to_have_attribute("data-at", "15")
     assert chart(other, "timeline") == chart(page, "timeline")
     page.reload()
     stands_at(page, 15)
@@ -247,9 +251,9 @@ def test_the_browser_can_go_back_to_an_earlier_moment(visit: Open) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_charts_wear_the_page_theme(visit: Open, theme: str) -> None:
     page = visit(LINK, theme=theme)
-    drawn(page)
+    drawn(page, "timeline")
     colours = page.evaluate(
-        """() => [document.querySelector(".st-key-sharing .ytick text"), document.querySelector(".moment .what")]
+        """() => [document.querySelector(".st-key-timeline .ytick text"), document.querySelector(".moment .what")]
             .map((element) => getComputedStyle(element)[element.tagName === "text" ? "fill" : "color"])"""
     )
     bright = [sum(map(int, re.findall(r"\d+", colour)[:3])) > 384 for colour in colours]
