@@ -34,8 +34,9 @@ from explorer.export.run_tables import run_tables
 from explorer.export.structures import STRUCTURE_LABELS, structure_text
 from explorer.export.tables import TABLE_LABELS, table_text
 from explorer.figures import Drawing
+from explorer.figures.camera import film
 from explorer.figures.catalogue import Where, chapters, drawings
-from explorer.figures.film import Film, film
+from explorer.figures.film import Film
 from explorer.moments import GRAINS, Grain, History
 
 MANIFEST = "manifest.json"

@@ -14,8 +14,8 @@ from explorer.export.images import CONFIG, for_script, plotly_script, safe_json
 from explorer.export.provenance import provenance_rows, setting_rows, version_rows
 from explorer.export.run_tables import decision_rows, robustness_rows
 from explorer.figures import Drawing
+from explorer.figures.camera import film
 from explorer.figures.catalogue import decision_drawings, drawings
-from explorer.figures.film import film
 from explorer.figures.sharing import ALT as SHARING_ALT
 from explorer.figures.sharing import graph_height
 from explorer.figures.tables import group_rows, metric_rows, node_rows
