@@ -147,7 +147,8 @@ def test_the_catalogue_names_every_drawing_once() -> None:
             keys = [drawing.key for drawing in drawings(found, index)]
             assert len(keys) == len(set(keys))
             assert {"timeline", "sharing"} <= set(keys)
-        told = [drawing.key for chapter in chapters(found) for drawing in chapter.drawings]
+        told = [planned.key for planned in chapters(found)]
+        assert told == [planned.draw().key for planned in chapters(found)]
         assert len(told) == len(set(told))
         assert sum(key.startswith("sharing") for key in told) == sum(
             phase.role == "structural-learning" for phase in found.phases

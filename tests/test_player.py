@@ -134,6 +134,8 @@ def test_a_browser_without_a_canvas_gets_the_still_figure() -> None:
 def test_a_gif_is_made_on_request_and_offered_until_the_choices_change() -> None:
     app = opened(run="runs.rooms", grain="phase")
     assert not app.session_state["_animation"] if "_animation" in app.session_state else True
+    app.session_state["save-sharing"] = True  # the menu is open; closed, it has no content
+    app.run()
     app.selectbox(key="film-grain").set_value("phase")
     app.selectbox(key="film-size").set_value("640 × 480")
     app.selectbox(key="film-seconds").set_value(0.25).run()

@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,7 +36,7 @@ from explorer.export.structures import STRUCTURE_LABELS, structure_text
 from explorer.export.tables import TABLE_LABELS, table_text
 from explorer.figures import Drawing
 from explorer.figures.camera import film
-from explorer.figures.catalogue import Where, chapters, drawings
+from explorer.figures.catalogue import Planned, Where, chapters, drawings
 from explorer.figures.film import Film
 from explorer.moments import GRAINS, Grain, History
 
@@ -139,20 +140,17 @@ def _check_place(out: Path, force: bool) -> None:
 
 def _steps(run: Run, history: History, look: PaperLook, animation: bool, left_out: list[str]) -> Iterator[_Step]:
     last, name = len(history) - 1, run.folder.name
-    found = [(drawing, last) for drawing in drawings(history, last)]
-    found += [(drawing, chapter.index) for chapter in chapters(history) for drawing in chapter.drawings]
+    found = [Planned(drawing.key, last, partial(_same, drawing)) for drawing in drawings(history, last)]
+    found += chapters(history)
+    captions: list[str] = []
     kinds = images.PICTURES
     if problem := images.missing():
         left_out.append(problem)
         kinds = ()
     yield _Step("report.html", lambda folder: _write(folder / "report.html", report(run, history)))
-    for drawing, index in found:
-        yield _Step(
-            f"figure {drawing.key}",
-            lambda folder, drawing=drawing, index=index: _figure(  # type: ignore[misc]
-                folder / "figures", drawing, Where(run.header, history.event(index), name), look, kinds
-            ),
-        )
+    for one in found:
+        where = Where(run.header, history.event(one.index), name)
+        yield _Step(f"figure {one.key}", partial(_figure, one, where, look, kinds, captions))
     if animation and history.start is not None:
         story = film(history, _grain(history))
         for kind, make in _FILMS.items():
@@ -162,12 +160,21 @@ def _steps(run: Run, history: History, look: PaperLook, animation: bool, left_ou
                     folder / "animation" / f"sharing.{kind}", make, story, look.page
                 ),
             )
-    yield _Step("captions.md", lambda folder: _write(folder / "captions.md", _captions(run, [one for one, _ in found])))
+    yield _Step("captions.md", lambda folder: _write(folder / "captions.md", _captions(run, captions)))
     yield _Step("tables", lambda folder: _tables(folder / "tables", history, last))
     yield _Step("structure", lambda folder: _structure(folder / "structure", history, last))
 
 
-def _figure(folder: Path, drawing: Drawing, where: Where, look: PaperLook, kinds: tuple[images.Picture, ...]) -> None:
+def _figure(
+    planned: Planned,
+    where: Where,
+    look: PaperLook,
+    kinds: tuple[images.Picture, ...],
+    captions: list[str],
+    folder: Path,
+) -> None:
+    drawing, folder = planned.draw(), folder / "figures"
+    captions.append(f"## {drawing.key}\n\n**{words.plain(drawing.title)}.** {words.plain(drawing.caption)}\n")
     _write(folder / f"{drawing.key}.csv", drawing.csv())
     _write(folder / f"{drawing.key}.json", drawing.json())
     paper = paper_figure(drawing.figure, look, where.below(drawing.figure)) if kinds else None
@@ -198,10 +205,12 @@ def _grain(history: History) -> Grain:
     return next((grain for grain in reversed(GRAINS) if len(history.stops(grain)) <= _MOST_STOPS), GRAINS[0])
 
 
-def _captions(run: Run, found: list[Drawing]) -> str:
-    parts = [f"# Captions of {words.plain(words.run_title(run.header))}\n"]
-    parts += [f"## {one.key}\n\n**{words.plain(one.title)}.** {words.plain(one.caption)}\n" for one in found]
-    return "\n".join(parts)
+def _same(drawing: Drawing) -> Drawing:
+    return drawing
+
+
+def _captions(run: Run, captions: list[str]) -> str:
+    return "\n".join([f"# Captions of {words.plain(words.run_title(run.header))}\n", *captions])
 
 
 def _tables(folder: Path, history: History, index: int) -> None:

@@ -24,6 +24,7 @@ from explorer.moments import Grain, History
 
 _HERE = Path(__file__).parent
 _PLAYER = _HERE.parent / "player" / "graph.js"
+_MOST_TABLES = 60  # measurements with their numbers as a table, too
 _MOST_STOPS = 4000  # of the film inside the report; beyond, it stops at decisions only
 
 
@@ -159,13 +160,14 @@ def _similarity(history: History, name: str, shown: dict[str, Drawing]) -> str:
     """All measurements at a glance, then each with its decision."""
     if "grid" not in shown:
         return ""
+    few = len(history.measurements) <= _MOST_TABLES
     parts = [figure(shown["grid"], name, with_data=False)]
     for number, found in enumerate(history.measurements, start=1):
         title = words.title(found.decision or found.similarity, history.header)
         pair = [replace(one, key=f"{one.key}-{number}") for one in decision_drawings(history, found)]
         parts.append(
             f"<h3>Phase {found.similarity.phase} · {escape(title)}</h3>"
-            f'<div class="pair">{"".join(f"<div>{figure(one, name)}</div>" for one in pair)}</div>'
+            f'<div class="pair">{"".join(f"<div>{figure(one, name, few)}</div>" for one in pair)}</div>'
         )
     return "".join(parts)
 

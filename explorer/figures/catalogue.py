@@ -5,7 +5,9 @@ gives them where each structural-learning phase ends.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import plotly.graph_objects as go
 
@@ -26,12 +28,12 @@ from explorer.moments import History, Measurement
 
 
 @dataclass(frozen=True)
-class Chapter:
-    """The drawings of one structural-learning phase, at its last event."""
+class Planned:
+    """A drawing that is made when it is asked for, at the event at `index`."""
 
-    phase: int
+    key: str
     index: int
-    drawings: tuple[Drawing, ...]
+    draw: Callable[[], Drawing]
 
 
 @dataclass(frozen=True)
@@ -82,23 +84,24 @@ def decision_drawings(history: History, measurement: Measurement) -> list[Drawin
     return [matrix, scores_drawing(history, measurement)] if measurement.decision else [matrix]
 
 
-def chapters(history: History) -> list[Chapter]:
+def chapters(history: History) -> list[Planned]:
     """The sharing graph at the end of every structural-learning phase, with the matrices that were measured in it.
 
     Keys are as in `sharing-phase03` and `matrix-phase03-stage01-1`, so that files sort in the order of the run.
     """
     found = []
+
+    def plan(key: str, index: int, draw: Callable[[], Drawing]) -> None:
+        found.append(Planned(key, index, lambda: _named(draw(), key)))
+
     for phase in history.phases:
-        if phase.role != "structural-learning":
-            continue
-        end = f"phase{phase.number:02d}"
-        graph = _named(sharing_drawing(history, history.snapshot(phase.last)), f"sharing-{end}")
-        inside = [one for one in history.measurements if phase.first <= one.index <= phase.last]
-        matrices = [
-            _named(matrix_drawing(history, one), f"matrix-{end}-stage{one.similarity.stage:02d}-{number}")
-            for number, one in enumerate(inside, start=1)
-        ]
-        found.append(Chapter(phase.number, phase.last, (graph, *matrices)))
+        if phase.role == "structural-learning":
+            end = f"phase{phase.number:02d}"
+            plan(f"sharing-{end}", phase.last, partial(sharing_drawing, history, history.snapshot(phase.last)))
+            inside = [one for one in history.measurements if phase.first <= one.index <= phase.last]
+            for number, one in enumerate(inside, start=1):
+                key = f"matrix-{end}-stage{one.similarity.stage:02d}-{number}"
+                plan(key, phase.last, partial(matrix_drawing, history, one))
     return found
 
 

@@ -73,10 +73,10 @@ def _one(folder: Path, kind: Kind, job: ExportJob | None) -> None:
         )
         for note in job.notes:
             st.caption(words.plain(note))
-        return
+    label = "Make it again" if job and job.file else f"Make {title}"
     if job and job.problem and job.problem != "cancelled":
         st.error(words.plain(job.problem), icon=":material/error:")
-    if st.button(f"Make {title}", icon=":material/archive:", key=f"export-{kind}-make"):
+    if st.button(label, icon=":material/archive:", key=f"export-{kind}-make"):
         try:
             start_export(folder, kind)
         except OSError as error:
