@@ -18,6 +18,14 @@ Looking at runs:
     views/        one file a page
     comparison.py which runs the Compare page compares, and how
 
+All runs at a glance:
+
+    summaries.py  what a card says, from a run's header and the end of its events (tail.py)
+    catalogue.py  search, filters and order
+    remembered.py tags and opened folders, in two small files beside the own runs
+    uploads.py    a zipped run from elsewhere, distrusted and checked; removal.py deletes an own run
+    run_cards.py  the cards, run_dialogs.py their dialogs, add_run.py the menu that adds a run
+
 Training runs:
 
     forms/        widgets drawn from the config records

@@ -90,7 +90,7 @@ def test_an_event_that_does_not_fit_the_header_is_a_run_error(roots: Path) -> No
         writer.write(RunStarted(step=0, epoch=0, phase=0, seconds=0))
         measured = next(event for event in events_of(SMALL) if event.kind == "similarity_measured")
         writer.write(measured.model_copy(update={"stage": 99}))
-    with pytest.raises(RunError, match="stage 99"):
+    with pytest.raises(RunError, match="`stage`: 99"):
         library.open_run(library.listing()[0])
 
 
