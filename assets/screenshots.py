@@ -118,8 +118,9 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, help="folder with own runs to show (default: an empty one)")
     wanted = parser.parse_args()
     pages = {page.replace("/", "-").partition("?")[0] or "structure": page for page in wanted.pages} or TOUR
+    own = ROOT / "runs"  # the place that the Train page names, unless somebody's own runs lie there
     with tempfile.TemporaryDirectory() as empty:
-        take(wanted.out, pages, wanted.runs or Path(empty))
+        take(wanted.out, pages, wanted.runs or (Path(empty) if own.exists() and any(own.iterdir()) else own))
 
 
 if __name__ == "__main__":

@@ -230,7 +230,7 @@ def colour_bar(low: float, high: float, scale: Scale, ends: Sequence[str] = ()) 
     ticks = [low, high] if ends else [low, (low + high) / 2, high]
     return {
         "title": {
-            "text": f"debiased linear CKA, {SCALE_WORDS[scale]}",
+            "text": f"debiased linear CKA<br>{SCALE_WORDS[scale]}",
             "font": {"size": theme.SMALL_TEXT},
             "side": "right",
         },

@@ -1,6 +1,8 @@
 // Draws a plotly figure that stays in place: new data update the same drawing, where a chart of Streamlit's own would be
 // taken down and built again at every step of the cursor. Plotly's script comes from the installed Python package.
 
+const NARROW = 560 // pixels
+
 let loading = null
 
 function plotly(address) {
@@ -45,6 +47,9 @@ async function draw(host, data) {
   const figure = JSON.parse(data.figure)
   const layout = themed(figure, getComputedStyle(host))
   host.style.height = `${layout.height}px`
+  // on a narrow screen a long legend would lie over the drawing; what a mark is, the pointer still says
+  const entries = figure.data.filter((trace) => trace.showlegend === true).length
+  if (host.clientWidth < NARROW && entries > 4) layout.showlegend = false
   const config = {
     displaylogo: false,
     displayModeBar: data.save ? "hover" : false,

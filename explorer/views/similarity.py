@@ -15,10 +15,18 @@ from explorer.glossary import GLOSSARY
 from explorer.moments import Measurement
 from explorer.player import Scene, cursor_page, jump, pick, show_drawing, show_table
 
+_ANY = -1
+"""The choice of no stage in particular; None would look like a choice that is yet to be made."""
+
+
+def _pick_stage(focus: Focus) -> None:
+    stage = st.session_state[state.PICK_STAGE]
+    state.pick(Focus(None if stage == _ANY else stage, focus.tasks))
+
 
 def _controls(scene: Scene) -> None:
     header, focus = scene.history.header, scene.view.focus
-    stages = [None, *range(len(header.stages) + (focus.stage == len(header.stages)))]
+    stages = [_ANY, *range(len(header.stages) + (focus.stage == len(header.stages)))]
     pairs: list[Group] = [(), *combinations(range(len(header.tasks)), 2)]
     if focus.tasks not in pairs:
         pairs.append(focus.tasks)
@@ -35,11 +43,11 @@ def _controls(scene: Scene) -> None:
         st.selectbox(
             "Stage",
             stages,
-            format_func=lambda stage: "any" if stage is None else words.stage_name(header, stage),
-            key=state.held(state.PICK_STAGE, focus.stage),
+            format_func=lambda stage: "any" if stage == _ANY else words.stage_name(header, stage),
+            key=state.held(state.PICK_STAGE, _ANY if focus.stage is None else focus.stage),
             help=GLOSSARY["stage"],
             width=150,
-            on_change=lambda: state.pick(Focus(st.session_state[state.PICK_STAGE], focus.tasks)),
+            on_change=lambda: _pick_stage(focus),
         )
         st.selectbox(
             "Pair",
