@@ -58,7 +58,7 @@ class Canvas:
         for strand in now.strands.values():
             colour = self._film.tasks[strand.task].colour
             width = round(self._px(1.2 + 2.5 * strand.size))
-            draw.line(self._curve(strand), fill=_alpha(colour, 0.8 * strand.alpha), width=width, joint="curve")
+            draw.line(self._curve(strand), fill=_alpha(colour, strand.alpha), width=width, joint="curve")
         for flow in now.flows.values():
             self._flow(draw, flow, clock)
         for piece in now.pieces.values():

@@ -140,7 +140,7 @@ def _task(
     """What wears the colour of a task: its strands by weight, what it gives to nodes on their way, its segments."""
     traces = []
     for (weight, stands_out), lines in _strands(task, snapshot, boxes, focus).items():
-        line = {"color": theme.see_through(look.colour, 0.8 if stands_out else _DIM), "width": 1 + 2.5 * weight}
+        line = {"color": theme.see_through(look.colour, 1.0 if stands_out else _DIM), "width": 1 + 2.5 * weight}
         traces.append(_path(lines, line, f"strand {look.name}"))
     flows: dict[float, Lines] = {}
     for birth_box, birth in rising:

@@ -315,7 +315,7 @@ function painter(canvas, film, options) {
   function strands(scene, focus) {
     const alike = new Map()
     for (const strand of scene.strands.values()) {
-      const alpha = 0.8 * strand.alpha * litLine(focus, strand)
+      const alpha = strand.alpha * litLine(focus, strand)
       const key = `${strand.task}/${alpha.toFixed(2)}/${strand.weight.toFixed(2)}`
       if (!alike.has(key)) alike.set(key, { alpha, strand, lines: [] })
       alike.get(key).lines.push(strand)

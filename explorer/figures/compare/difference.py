@@ -255,9 +255,7 @@ def _strand(look: TaskLook, cells: Sequence[Cell], n_stages: int, strong: bool) 
         spans = [LANES[cell.node.side] for cell in cells if cell.node.stage == stage] or [(0.0, 0.0)]
         ends[stage + 1] = stage + min(low for low, _ in spans), stage + max(high for _, high in spans)
     lines = [layout.strand(column, below[1], column, above[0]) for below, above in pairwise(ends)]
-    return path(
-        lines, {"color": theme.see_through(look.colour, 0.8), "width": 7 if strong else 3}, f"strand {look.label}"
-    )
+    return path(lines, {"color": look.colour, "width": 7 if strong else 3}, f"strand {look.label}")
 
 
 def _image(n_tasks: int) -> Properties:
