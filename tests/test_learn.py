@@ -77,6 +77,6 @@ def test_the_glossary_finds_words() -> None:
     listed = [found.value for found in app.markdown if found.value.startswith("**")]
     assert len(listed) >= len(GLOSSARY)
     app.text_input(key="glossary").set_value("channel coding").run()
-    assert len([found for found in app.markdown if found.value.startswith("**amalgamation")]) == 1
+    assert len([found for found in app.markdown if found.value.startswith("**amalgamation** ")]) == 1
     app.text_input(key="glossary").set_value("zebra").run()
     assert any("zebra" in info.value for info in app.info)

@@ -5,6 +5,7 @@ import streamlit as st
 from explorer import state, words
 from explorer.figures import Drawing, matrix_drawing, metrics_drawing, scores_drawing, sharing_drawing
 from explorer.glossary import GLOSSARY
+from explorer.labels import LABELS, METRICS, matching, settings
 from explorer.lesson_bar import enter, step_bar
 from explorer.lessons import LESSONS, Lesson
 from explorer.lessons.numbers import block
@@ -83,15 +84,15 @@ def _draw(scene: Scene) -> None:
 def _glossary() -> None:
     st.subheader("Glossary")
     wanted = st.text_input("Find a word", key="glossary", placeholder="for instance: amalgamation", width=360)
-    found = {
-        word: meaning
-        for word, meaning in sorted(GLOSSARY.items(), key=lambda entry: entry[0].casefold())
-        if wanted.casefold() in f"{word} {meaning}".casefold()
-    }
-    if not found:
-        st.info(f"No word of the glossary contains “{words.plain(wanted)}”.", icon=":material/search_off:")
-    for word, meaning in found.items():
-        st.markdown(f"**{word}** · {meaning}")
+    sections = {"Words": GLOSSARY, "Labels": LABELS, "Metrics": METRICS, "Settings of a run": settings()}
+    found = {name: matching(entries, wanted) for name, entries in sections.items()}
+    if not any(found.values()):
+        st.info(f"No entry of the glossary contains “{words.plain(wanted)}”.", icon=":material/search_off:")
+    for name, entries in found.items():
+        if entries:
+            with st.expander(f"{name} ({len(entries)})", expanded=bool(wanted) or name == "Words"):
+                for word, meaning in entries.items():
+                    st.markdown(f"**{word}** · {meaning}")
 
 
 if __name__ == "__main__":  # as Streamlit runs a page
