@@ -89,7 +89,7 @@ def other_threshold(history: History) -> float:
     """A threshold that gives another final tree than the recorded one."""
     asked = study(history)
     tree = next(one for one in trees(asked)[::-1] if one.high <= asked.threshold)
-    return roundest(max(tree.low, threshold_range(asked, None)[0]), tree.high)
+    return roundest(max(tree.low, threshold_range(asked, None, asked.threshold)[0]), tree.high)
 
 
 def all_drawings(history: History) -> Iterator[Drawing]:
@@ -406,6 +406,15 @@ def test_the_recorded_value_on_the_slider_is_the_record(rooms: History) -> None:
     app.slider(key=state.THRESHOLD).set_value(0.95).run()
     assert "min" not in app.query_params
     assert not hypothetical(app)
+
+
+def test_the_slider_keeps_its_ends_while_it_moves(rooms: History) -> None:
+    asked = study(rooms)
+    low, high = threshold_range(asked, None, asked.threshold)
+    assert all(threshold_range(asked, None, value) == (low, high) for value in np.linspace(low, high, 40))
+    points = [point for phase, one in asked.decided.items() for c in one for point in asked.flips(phase, c).points]
+    assert all(low < point < high for point in (*points, *(tree.low for tree in trees(asked)[1:])))
+    assert threshold_range(asked, None, -0.5) == (-0.5, high)
 
 
 def test_the_rule_is_asked_too_and_a_link_gives_the_same_picture() -> None:

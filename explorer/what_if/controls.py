@@ -23,6 +23,8 @@ def ask_controls(view: View, asked: Study) -> None:
     """Draw slider, rule and the button back to the record; all of them set the view."""
     now, rule = threshold_of(view, asked), view.rule
     low, high = threshold_range(asked, rule, now)
+    if st.session_state.get(state.THRESHOLD) != now:  # set at every run, it would take back a move under way
+        state.held(state.THRESHOLD, now)
     recorded_rule = f"{RULES[rule]} (recorded)" if (rule := _known(asked.rule)) else asked.rule
     st.slider(
         "Threshold",
@@ -30,7 +32,7 @@ def ask_controls(view: View, asked: Study) -> None:
         high,
         step=0.001,
         format="%.3f",
-        key=state.held(state.THRESHOLD, now),
+        key=state.THRESHOLD,
         help=f"{GLOSSARY['threshold']} Recorded: {words.threshold(asked.threshold)}. Beyond the ends of the "
         "slider nothing changes any more.",
         on_change=lambda: _ask(asked, st.session_state[state.THRESHOLD], view.rule),
@@ -59,7 +61,7 @@ def tree_steps(view: View, asked: Study) -> None:
     """Draw the choice of the final tree over the threshold, with the steps to the next one; they set the threshold."""
     found = trees(asked, view.rule)
     here = tree_at(found, threshold_of(view, asked))
-    least, most = threshold_range(asked, view.rule)
+    least, most = threshold_range(asked, view.rule, asked.threshold)
 
     def jump(place: int) -> None:
         tree = found[place]

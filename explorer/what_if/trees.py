@@ -65,8 +65,8 @@ def tree_at(found: tuple[Tree, ...], threshold: float) -> int:
     return next((place for place, tree in enumerate(found) if threshold < tree.high), len(found) - 1)
 
 
-def threshold_range(study: Study, rule: Rule | None, *more: float) -> tuple[float, float]:
-    """The thresholds between which anything happens in a run, `more` values included, with a margin, in hundredths.
+def threshold_range(study: Study, rule: Rule | None, asked: float) -> tuple[float, float]:
+    """The thresholds between which anything happens in a run, in hundredths, and `asked`.
 
     Below and above them every recorded decision and the final tree stay as they are.
     """
@@ -74,9 +74,10 @@ def threshold_range(study: Study, rule: Rule | None, *more: float) -> tuple[floa
     for phase, decided in study.decided.items():
         for candidate in decided:
             points += study.flips(phase, candidate, rule).points
-    points += [study.threshold, *more]
-    low, high = math.floor(100 * min(points)) / 100 - 0.01, math.ceil(100 * max(points)) / 100 + 0.01
-    return round(max(low, LOWEST), 2), round(min(high, HIGHEST), 2)
+    points.append(study.threshold)
+    low, high = (math.floor(100 * min(points)) - 1) / 100, (math.ceil(100 * max(points)) + 1) / 100
+    low, high = min(low, math.floor(100 * asked) / 100), max(high, math.ceil(100 * asked) / 100)
+    return max(low, LOWEST), min(high, HIGHEST)
 
 
 def roundest(low: float, high: float) -> float:
