@@ -174,9 +174,9 @@ def test_a_finished_run_shows_its_numbers(root: Path) -> None:
 
 def test_stop_asks_the_process_and_says_so_at_once(root: Path) -> None:
     folder = write_run(root / "mine", Plan(structural_phases=1, end="cut"))
-    write_whole(folder / HEARTBEAT, beat_of(os.getpid(), "phase 2 of 3 · epoch 3 of 9", 0.25, eta=40.0))
+    write_whole(folder / HEARTBEAT, beat_of(os.getpid(), "phase 2 of 3 · epoch 3 of 9", 0.25, eta=4000.0))
     app = page()
-    assert "phase 2 of 3 · epoch 3 of 9 · 40 s left" in [bar.proto.text for bar in app.get("progress")]
+    assert "phase 2 of 3 · epoch 3 of 9 · 1 h 6 min left" in [bar.proto.text for bar in app.get("progress")]
     app.button(key="stop-mine").click()
     checked(app.run())
     assert (folder / STOP).exists()

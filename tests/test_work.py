@@ -1,6 +1,7 @@
 """Training on the pages: the status bar everywhere, the queue, forks and costs on the Train page."""
 
 import os
+import re
 import shlex
 import time
 from pathlib import Path
@@ -43,7 +44,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def lives(folder: Path, message: str = "phase 2 of 5 · epoch 3 of 9", done: float = 0.25, ago: float = 0.0) -> None:
     """Give a run a process: this one."""
-    beat = beat_of(os.getpid(), message, done, 40.0)
+    beat = beat_of(os.getpid(), message, done, 4000.0)
     beat = Heartbeat(**(beat.model_dump() | {"time": time.time() - ago}))
     write_whole(folder / HEARTBEAT, beat.model_dump_json().encode())
 
@@ -83,7 +84,7 @@ def test_a_run_in_training_says_how_it_stands_and_is_stopped(root: Path) -> None
     app = opened(run="runs.mine", at=4)
     assert "running · phase 2 of 5 · epoch 3 of 9" in bar(app)
     assert 'aria-valuenow="25"' in bar(app)
-    assert "40 s left · heard from 0 s ago" in bar(app)
+    assert re.search(r"1 h 6 min left · heard from \d+ s ago", bar(app))
     assert "phase 2, epoch 3" in [code.value for code in app.sidebar.code]
     app.button(key="status-stop-mine").click()
     checked(app.run())
@@ -97,7 +98,7 @@ def test_a_silent_process_is_pointed_out(root: Path) -> None:
     folder = write_run(root / "mine", Plan(structural_phases=1, end="cut"))
     lives(folder, ago=SILENT_SECONDS + 60)
     text = bar(opened(run="runs.mine"))
-    assert "silent for 1 min 30 s: it may hang" in text
+    assert re.search(r"silent for 1 min 3\d s: it may hang", text)
     assert "left" not in text.partition("silent for")[2]
 
 
