@@ -36,7 +36,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def opened(page: Page) -> Page:
-    page.get_by_role("heading", name="Overview").wait_for()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     expect(cards(page).first).to_be_visible()
     return page
 
