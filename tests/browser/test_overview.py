@@ -13,7 +13,7 @@ from tests._zips import BAD, small_run, zipped
 from tests.browser.conftest import Open, Server, serve
 
 pytestmark = pytest.mark.browser
-PATIENCE = 30_000
+PATIENCE = 60_000
 MANY = 200
 SHOWN_BAD = ("not a zip", "leads out", "newer schema", "broken line", "pickle", "no header")
 
@@ -36,7 +36,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def opened(page: Page) -> Page:
-    page.get_by_role("heading", name="Overview").wait_for()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     expect(cards(page).first).to_be_visible()
     return page
 
@@ -95,7 +95,7 @@ def test_a_good_upload_opens_and_bad_ones_say_why(visit: Open, app: Server, tmp_
     upload(page, "good run.zip", zipped(files))
     expect(page.get_by_role("heading", name="Structure", exact=True)).to_be_visible()
     expect(page).to_have_url(re.compile(r"run=runs\.good-run"))
-    page.locator(".st-key-sharing .chart .main-svg").first.wait_for()
+    expect(page.locator(".st-key-sharing .chart .main-svg").first).to_be_visible()
     page.close()
 
 
@@ -131,7 +131,7 @@ def test_a_folder_is_opened_where_it_lies(visit: Open, app: Server, tmp_path: Pa
     page.get_by_role("textbox", name="Open a folder of this machine").fill(str(folder))
     page.get_by_role("button", name="Open the folder").click()
     expect(page).to_have_url(re.compile(r"run=opened\.elsewhere"))
-    page.locator(".st-key-sharing .chart .main-svg").first.wait_for()
+    expect(page.locator(".st-key-sharing .chart .main-svg").first).to_be_visible()
     page.close()
 
 
