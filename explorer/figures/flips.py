@@ -129,7 +129,7 @@ def flips_figure(
         "yaxis2": theme.axis(
             "parameters", domain=[1 - _STAIRS / inside, 1], anchor="x", rangemode="tozero", nticks=5, tickformat="~s"
         ),
-        "annotations": _names(study.threshold, threshold),
+        "annotations": _names(study.threshold, threshold, 1 - (_STAIRS + _GAP / 2) / inside),
         "barmode": "overlay",
         "bargap": 0,
     }
@@ -285,8 +285,8 @@ def _line(x: float, name: str, colour: str, dash: str) -> Properties:
     return {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line, "name": name}
 
 
-def _names(recorded: float, asked: float) -> list[Properties]:
-    """What the two lines are, each on its outer side; one name where they are one line."""
+def _names(recorded: float, asked: float, y: float) -> list[Properties]:
+    """What the two lines are, each on its outer side, between the panels; one name where they are one line."""
     lines = [(recorded, "recorded", theme.NEUTRAL)]
     if asked != recorded:
         lines.append((asked, "what if", theme.ACCENT))
@@ -294,10 +294,10 @@ def _names(recorded: float, asked: float) -> list[Properties]:
         {
             "text": f"{name} {words.threshold(x)}",
             "x": x,
-            "y": 1,
+            "y": y,
             "yref": "paper",
             "xanchor": "left" if x == max(recorded, asked) else "right",
-            "yanchor": "top",
+            "yanchor": "middle",
             "showarrow": False,
             "font": {"size": theme.SMALL_TEXT, "color": colour},
         }

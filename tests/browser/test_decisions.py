@@ -14,7 +14,7 @@ from tests.browser.conftest import ROOMS, Open
 
 pytestmark = pytest.mark.browser
 
-WAIT = 60_000
+WAIT = 90_000
 """Milliseconds that a busy machine may take for a page."""
 HISTORY = History(header_of(ROOMS), events_of(ROOMS))
 
