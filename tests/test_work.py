@@ -18,9 +18,10 @@ from core.provenance import Parent
 from core.queue import QUEUE, Queue
 from core.runs import HEADER, RunWriter, read_header
 from core.usage import Usage
-from explorer import library, words
+from explorer import library
 from explorer.app import PAGES
 from explorer.figures.timeline import timeline_figure
+from explorer.glossary import GLOSSARY
 from explorer.moments import History
 from explorer.training import Probe, dismiss, enqueue, expectation, glance, jobs, new_run, probed
 from explorer.training.status import SILENT_SECONDS
@@ -323,7 +324,7 @@ def test_a_forked_run_says_where_it_comes_from(root: Path) -> None:
 
 @pytest.mark.parametrize("word", ["fork", "queue", "sweep", "checkpoint"])
 def test_the_words_of_training_are_explained(word: str) -> None:
-    assert word in words.GLOSSARY
+    assert word in GLOSSARY
 
 
 # ---- what a run should cost -----------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ charts that stay in place, the graph that moves, and the button that takes data 
 from explorer.player.animation import offer_animation
 from explorer.player.bar import Scene, cursor_page, jump, pick
 from explorer.player.chart import show_chart, show_drawing
-from explorer.player.choices import choose_baseline, choose_tasks
+from explorer.player.choices import choose_baseline, choose_pair, choose_stage, choose_tasks
 from explorer.player.download import offer_file
 from explorer.player.gallery import show_frames, show_panels
 from explorer.player.graph import graph_works, show_graph
@@ -14,7 +14,9 @@ from explorer.player.sidebar import choose_run
 __all__ = [
     "Scene",
     "choose_baseline",
+    "choose_pair",
     "choose_run",
+    "choose_stage",
     "choose_tasks",
     "cursor_page",
     "graph_works",

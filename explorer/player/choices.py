@@ -1,10 +1,12 @@
-"""Choices that several pages have: which tasks are picked, and which run is the baseline."""
+"""Choices that pages have: which stage, tasks or pair are picked, and which run is the baseline."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import streamlit as st
 
 from core.runs import RunError
+from core.structure import Group
 from explorer import library, state, words
 from explorer.baselines import baselines
 from explorer.figures.curves.series import Baseline
@@ -12,6 +14,44 @@ from explorer.focus import Focus
 from explorer.glossary import GLOSSARY
 from explorer.library import Entry
 from explorer.player.bar import Scene
+
+_ANY = -1
+"""The choice of no stage in particular; None would look like a choice that is yet to be made."""
+
+
+def choose_stage(scene: Scene) -> None:
+    """Draw the choice of one stage or none in particular."""
+    header, focus = scene.history.header, scene.view.focus
+
+    def chosen() -> None:
+        stage = st.session_state[state.PICK_STAGE]
+        state.pick(Focus(None if stage == _ANY else stage, focus.tasks))
+
+    st.selectbox(
+        "Stage",
+        [_ANY, *range(len(header.stages) + (focus.stage == len(header.stages)))],
+        format_func=lambda stage: "any" if stage == _ANY else words.stage_name(header, stage),
+        key=state.held(state.PICK_STAGE, _ANY if focus.stage is None else focus.stage),
+        help=GLOSSARY["stage"],
+        width=150,
+        on_change=chosen,
+    )
+
+
+def choose_pair(scene: Scene) -> None:
+    """Draw the choice of one pair of tasks or none; whatever else is picked stands in the list as well."""
+    header, focus = scene.history.header, scene.view.focus
+    pairs: list[Group] = [(), *combinations(range(len(header.tasks)), 2)]
+    if focus.tasks not in pairs:
+        pairs.append(focus.tasks)
+    st.selectbox(
+        "Pair",
+        pairs,
+        format_func=lambda pair: words.task_names(header, pair, " – ") or "none",
+        key=state.held(state.PICK_PAIR, focus.tasks),
+        width=230,
+        on_change=lambda: state.pick(Focus(focus.stage, st.session_state[state.PICK_PAIR])),
+    )
 
 
 def choose_tasks(scene: Scene) -> None:

@@ -1,35 +1,18 @@
 """Similarity: how alike task nodes are, at the cursor and over the whole run, and why the decision fell."""
 
-from itertools import combinations
-
 import streamlit as st
 
-from core.structure import Group
 from explorer import state, words
 from explorer.figures import dendrogram_drawing, grid_drawing, matrix_drawing, pairs_drawing, scores_drawing
 from explorer.figures.dendrogram import NOTE
 from explorer.figures.similarity import SCALE_WORDS
 from explorer.figures.tables import candidate_rows
-from explorer.focus import Focus
 from explorer.glossary import GLOSSARY
 from explorer.moments import Measurement
-from explorer.player import Scene, cursor_page, jump, pick, show_drawing, show_table
-
-_ANY = -1
-"""The choice of no stage in particular; None would look like a choice that is yet to be made."""
-
-
-def _pick_stage(focus: Focus) -> None:
-    stage = st.session_state[state.PICK_STAGE]
-    state.pick(Focus(None if stage == _ANY else stage, focus.tasks))
+from explorer.player import Scene, choose_pair, choose_stage, cursor_page, jump, pick, show_drawing, show_table
 
 
 def _controls(scene: Scene) -> None:
-    header, focus = scene.history.header, scene.view.focus
-    stages = [_ANY, *range(len(header.stages) + (focus.stage == len(header.stages)))]
-    pairs: list[Group] = [(), *combinations(range(len(header.tasks)), 2)]
-    if focus.tasks not in pairs:
-        pairs.append(focus.tasks)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             "Colour scale",
@@ -40,23 +23,8 @@ def _controls(scene: Scene) -> None:
             key=state.held(state.SCALE, scene.view.scale),
             on_change=lambda: state.change(scale=st.session_state[state.SCALE]),
         )
-        st.selectbox(
-            "Stage",
-            stages,
-            format_func=lambda stage: "any" if stage == _ANY else words.stage_name(header, stage),
-            key=state.held(state.PICK_STAGE, _ANY if focus.stage is None else focus.stage),
-            help=GLOSSARY["stage"],
-            width=150,
-            on_change=lambda: _pick_stage(focus),
-        )
-        st.selectbox(
-            "Pair",
-            pairs,
-            format_func=lambda pair: words.task_names(header, pair, " – ") or "none",
-            key=state.held(state.PICK_PAIR, focus.tasks),
-            width=230,
-            on_change=lambda: state.pick(Focus(focus.stage, st.session_state[state.PICK_PAIR])),
-        )
+        choose_stage(scene)
+        choose_pair(scene)
 
 
 def _elsewhere(scene: Scene, shown: Measurement | None) -> None:

@@ -95,7 +95,7 @@ def test_a_cell_that_is_clicked_is_picked_on_every_page(visit: Open) -> None:
     expect(pair).to_have_count(1, timeout=WAIT)  # the page grew a line above it
     expect(pair.locator("input")).to_have_value(words.task_names(HISTORY.header, focus.tasks, " – "))
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Structure").click()
-    drawn(page, "sharing")
+    page.locator(".st-key-sharing .graph-player[data-at] canvas").wait_for(timeout=WAIT)
     expect(picked).to_contain_text(f"Picked: {focus.label(HISTORY.header)}", timeout=WAIT)
     page.get_by_test_id("stSidebarNav").get_by_role("link", name="Decisions").click()
     drawn(page, "flips")

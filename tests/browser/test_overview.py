@@ -57,7 +57,7 @@ def choose(page: Page, run: str, action: str) -> None:
 
 def upload(page: Page, name: str, content: bytes) -> None:
     page.get_by_role("button", name="Add a run").click()
-    field = page.locator('input[type="file"]')
+    field = page.locator('input[type="file"]').first  # a second one adds more files once there is one
     field.set_input_files(FilePayload(name=name, mimeType="application/zip", buffer=content))
 
 
@@ -95,7 +95,7 @@ def test_a_good_upload_opens_and_bad_ones_say_why(visit: Open, app: Server, tmp_
     upload(page, "good run.zip", zipped(files))
     expect(page.get_by_role("heading", name="Structure", exact=True)).to_be_visible()
     expect(page).to_have_url(re.compile(r"run=runs\.good-run"))
-    expect(page.locator(".st-key-sharing .chart .main-svg").first).to_be_visible()
+    expect(page.locator(".st-key-sharing .graph-player[data-at] canvas").first).to_be_visible()
     page.close()
 
 
@@ -131,7 +131,7 @@ def test_a_folder_is_opened_where_it_lies(visit: Open, app: Server, tmp_path: Pa
     page.get_by_role("textbox", name="Open a folder of this machine").fill(str(folder))
     page.get_by_role("button", name="Open the folder").click()
     expect(page).to_have_url(re.compile(r"run=opened\.elsewhere"))
-    expect(page.locator(".st-key-sharing .chart .main-svg").first).to_be_visible()
+    expect(page.locator(".st-key-sharing .graph-player[data-at] canvas").first).to_be_visible()
     page.close()
 
 
