@@ -26,13 +26,14 @@ ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "assets" / "screenshots"
 TOUR = {
     "structure": "?at=70",
-    "similarity": "similarity?at=70",
-    "compare": "compare?at=100&with=example.one-rooms,example.separate-rooms",
+    "similarity": "similarity?at=47",
+    "decisions": "decisions?min=0.89",
     "metrics": "metrics?at=120&base=example.separate-rooms&smooth=0.4",
     "predictions": "predictions?at=120&image=1",
-    "decisions": "decisions?min=0.89",
     "overview": "overview",
+    "compare": "compare?at=100&with=example.one-rooms,example.separate-rooms",
     "train": "train",
+    "learn": "learn?step=3&at=32",
 }
 """Name of the picture -> address of the page."""
 WIDTHS = {"wide": 1440, "phone": 420}

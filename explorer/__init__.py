@@ -10,12 +10,16 @@ Looking at runs:
     samples.py    sample images and predictions of a run, read once
     predictions.py  what the Predictions page shows at a moment
     origin.py     where a forked run comes from
-    words.py      sentences, titles, tooltips, keys, glossary, number formats
+    films.py      the film of a run, which the graph player plays, made once
+    words.py      sentences, titles, tooltips, keys, number formats
+    glossary.py   the words of the field; labels.py: what every label on every page means
     theme.py      colours, dashes, symbols and sizes of every figure
     what_if/      the decisions of a run under another threshold or rule
     figures/      pure functions: run data -> plotly figures and rows of tables
-    player/       what all pages share: sidebar, cursor bar, charts that stay in place
+    player/       what all pages share: sidebar, cursor bar, charts that stay in place, the graph that moves
     views/        one file a page
+    export/       pictures for papers, tables, structures, animations, the report, everything of a run
+    lessons/      the algorithm in eight steps, with the numbers of the run (lesson_bar.py: from step to step)
     comparison.py which runs the Compare page compares, and how
 
 All runs at a glance:

@@ -14,12 +14,14 @@ from playwright.sync_api import Page, expect
 from core.events import NodeCreated
 from core.runs import RunWriter
 from explorer import words
+from explorer.app import PAGES
 from explorer.moments import History
 from tests._runs import DENSE, Plan, events_of, header_of, write_run
 from tests.browser.conftest import ROOMS, Open, Server, serve
 
 pytestmark = pytest.mark.browser
 
+PAGE_ADDRESSES = {"" if info is PAGES[0] else info.url: info.title for info in PAGES}
 EVENTS = events_of(ROOMS)
 HISTORY = History(header_of(ROOMS), EVENTS)
 LINK = "?run=runs.rooms&at=12"
@@ -317,3 +319,25 @@ def test_a_growing_run_is_followed_until_the_cursor_is_set(visit: Open, server: 
             writer.write(event)
         stands_at(page, len(EVENTS) - 1)
     expect(page.get_by_test_id("stSidebar")).to_contain_text("finished")
+
+
+def test_a_lesson_takes_the_cursor_along_by_keys(visit: Open) -> None:
+    page = visit("learn?run=runs.rooms")
+    expect(page.get_by_role("heading", name="1. Start separate")).to_be_visible()
+    page.locator(".katex").first.wait_for()
+    page.keyboard.press("n")
+    expect(page.get_by_role("heading", name="2. Learn the tasks, gently aligned")).to_be_visible()
+    page.wait_for_function("new URL(location).searchParams.get('step') === '1'")
+    page.keyboard.press("b")
+    expect(page.get_by_role("heading", name="1. Start separate")).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("address", sorted(PAGE_ADDRESSES))
+def test_every_page_opens_in_both_themes_without_a_complaint(visit: Open, address: str, theme: str) -> None:
+    page = visit(f"{address}?run=runs.rooms&at=12", theme=theme)
+    expect(page.get_by_role("heading", level=1)).to_have_text(PAGE_ADDRESSES[address])
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    dark = page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", dark)[:3])) < 384) == (theme == "dark")
