@@ -32,8 +32,8 @@ def train(
     ] = "quick",
     data: Annotated[Literal["rooms", "digits"], typer.Option(help="Data set.")] = "rooms",
     method: Annotated[
-        Literal["mtsl", "one", "separate"],
-        typer.Option(help="mtsl learns the structure; one shares all, separate shares nothing."),
+        Literal["mtsl", "one", "separate", "selective"],
+        typer.Option(help="mtsl learns the structure; one shares all, separate nothing; selective groups the updates."),
     ] = "mtsl",
     seed: Annotated[int, typer.Option(help="Seed of weights and order.", min=0)] = 0,
     device: Device = "auto",

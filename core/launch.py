@@ -22,11 +22,12 @@ from core.hardware import cpu_has_bfloat16, keep_freed_memory
 from core.methods.base import Method
 from core.methods.fixed import One, Separate
 from core.methods.mtsl import Mtsl
+from core.methods.selective import Selective
 from core.position import ASKED, Position, StopTraining, Tick, TrainingError
 from core.runs import RunError, RunHeader, RunWriter, StageInfo, TaskInfo, read_run
 from core.training import Trainer
 
-METHODS: dict[str, type[Method]] = {"mtsl": Mtsl, "one": One, "separate": Separate}
+METHODS: dict[str, type[Method]] = {"mtsl": Mtsl, "one": One, "separate": Separate, "selective": Selective}
 
 Outcome = Literal["finished", "paused", "failed"]
 
