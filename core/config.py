@@ -132,7 +132,23 @@ class Selective(Settings):
     structure: Literal["one", "separate"] = Field("one", description="what is shared: all but the heads, or nothing")
 
 
-Method = Literal["mtsl", "one", "separate", "selective"]
+class Retrain(Settings):
+    """A structure that was found before, trained from scratch."""
+
+    partitions: tuple[tuple[tuple[int, ...], ...], ...] | None = Field(
+        None, description="who shares which stage: for every stage the groups of task numbers, such as [[0, 1], [2]]"
+    )
+
+
+class Random(Settings):
+    """A random structure of a given size, as a control."""
+
+    parameters: int | None = Field(
+        None, ge=1, description="weights that the network should have, heads included; the nearest tree is taken"
+    )
+
+
+Method = Literal["mtsl", "one", "separate", "retrain", "random", "selective"]
 Backbone = Annotated[SmallBackbone | PaperBackbone, Field(discriminator="name")]
 
 
@@ -145,6 +161,8 @@ class Config(Settings):
     backbone: Backbone
     training: Training = Training()
     mtsl: Mtsl = Mtsl()
+    retrain: Retrain = Retrain()
+    random: Random = Random()
     selective: Selective = Selective()
 
 

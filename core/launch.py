@@ -20,14 +20,21 @@ from core.data.load import load_data
 from core.events import Event, RunFailed, RunPaused
 from core.hardware import cpu_has_bfloat16, keep_freed_memory
 from core.methods.base import Method
-from core.methods.fixed import One, Separate
+from core.methods.fixed import One, Random, Retrain, Separate
 from core.methods.mtsl import Mtsl
 from core.methods.selective import Selective
 from core.position import ASKED, Position, StopTraining, Tick, TrainingError
 from core.runs import RunError, RunHeader, RunWriter, StageInfo, TaskInfo, read_run
 from core.training import Trainer
 
-METHODS: dict[str, type[Method]] = {"mtsl": Mtsl, "one": One, "separate": Separate, "selective": Selective}
+METHODS: dict[str, type[Method]] = {
+    "mtsl": Mtsl,
+    "one": One,
+    "separate": Separate,
+    "retrain": Retrain,
+    "random": Random,
+    "selective": Selective,
+}
 
 Outcome = Literal["finished", "paused", "failed"]
 
@@ -90,7 +97,7 @@ def start_run(config: Config, folder: Path, fabric: Fabric, show: Show | None = 
     """Train a new run into `folder`. Raises `RunError` if it holds one already, `ValueError` for unusable settings."""
     backbone = build_backbone(config)
     header = run_header(config, backbone)
-    METHODS[config.method](config).plan(len(backbone.stages))  # a schedule that cannot be should leave no folder behind
+    METHODS[config.method](config).check(backbone, config.data.tasks)  # what cannot be should leave no folder behind
     with _processes(fabric), _scratch(fabric, header) or RunWriter(folder, header) as writer:
         return _train(config, backbone, writer, fabric, None, show or Show())
 

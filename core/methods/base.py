@@ -35,6 +35,11 @@ class Method(ABC):
     def start(self, tasks: Sequence[str], n_stages: int) -> Structure:
         """The structure that training begins with; for networks that are no trees, the one they come closest to."""
 
+    def check(self, backbone: Backbone, tasks: Sequence[Task]) -> None:
+        """Raise `ConfigError` for settings that cannot be trained, before anything is written."""
+        self.plan(len(backbone.stages))
+        self.start(tuple(task.name for task in tasks), len(backbone.stages))
+
     def build(self, backbone: Backbone, tasks: Sequence[Task], load_pretrained: bool = True) -> TaskNet:
         """The network that training begins with, on the CPU."""
         names = tuple(task.name for task in tasks)
