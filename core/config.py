@@ -157,6 +157,10 @@ Method = Literal["mtsl", "one", "separate", "retrain", "random", "selective"]
 Backbone = Annotated[SmallBackbone | PaperBackbone, Field(discriminator="name")]
 
 
+METHOD_SETTINGS: dict[str, str] = {name: name for name in ("mtsl", "retrain", "random", "selective")}
+"""Method -> the field of `Config` that holds its own settings; One and Separate have none."""
+
+
 class Config(Settings):
     """A whole run: same config and seed, same run (bit for bit on one CPU)."""
 
