@@ -12,6 +12,7 @@ from explorer.catalogue import Tags
 from explorer.figures.thumbnail import HEIGHT, WIDTH, as_source
 from explorer.library import Entry
 from explorer.player.sidebar import STATE_COLOURS
+from explorer.player.ticker import ticker
 from explorer.run_dialogs import ICONS, Action, answer, ask
 from explorer.summaries import Chip, Facts, Summary
 from explorer.theme import looks
@@ -57,7 +58,7 @@ def _card(summary: Summary, own_tags: tuple[str, ...]) -> None:
     else:
         st.html(_facts(summary, summary.facts, own_tags))
     if entry.live:
-        st.fragment(_progress, run_every=_REFRESH_SECONDS)(summary)
+        st.fragment(_progress)(summary)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         if st.button("Open", key=f"open-{entry.id}", icon=":material/account_tree:", disabled=summary.facts is None):
             state.open_view(entry.id)
@@ -139,6 +140,7 @@ def _progress(summary: Summary) -> None:
         st.rerun()
     if not job.live:
         st.rerun()
+    ticker(_REFRESH_SECONDS, f"card-{summary.entry.id}")
     left = "" if job.eta_seconds is None else f" · {duration(max(1.0, job.eta_seconds))} left"
     st.progress(min(1.0, job.done or 0.0), text=plain(job.message + left))
 

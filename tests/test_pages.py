@@ -58,9 +58,9 @@ def charts(app: AppTest) -> dict[str, dict[str, Any]]:
     return {key: data for key, data in components(app).items() if "figure" in data}
 
 
-def components(app: AppTest) -> dict[str, dict[str, Any]]:
-    """What each component on the page is given, by key."""
-    found = [element for element in walk(app) if element.type == "bidi_component"]
+def components(app: AppTest, part: Any = None) -> dict[str, dict[str, Any]]:
+    """What each component on the page, or in another part of the app, is given, by key."""
+    found = [element for element in walk(part or app) if element.type == "bidi_component"]
     return {element.key: json.loads(element.proto.json or element.proto.mixed.json) for element in found}
 
 
@@ -332,7 +332,9 @@ def test_live_events_move_a_free_cursor_but_never_one_that_was_set(
 
 def test_a_finished_run_sets_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened(run="runs.rooms")
-    assert components(app)["ticks"]["seconds"] is None
+    clocks = {**components(app), **components(app, app.sidebar)}
+    seconds = {key: data["seconds"] for key, data in clocks.items() if key.startswith("ticks-")}
+    assert seconds == {"ticks-status": None, "ticks-export": None, "ticks-cursor": None}
 
 
 def test_every_page_of_the_list_exists_and_fits_the_limit() -> None:

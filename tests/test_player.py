@@ -70,7 +70,7 @@ def test_play_runs_in_the_browser_and_the_server_knows_about_where(monkeypatch: 
     app = opened(run="runs.rooms", at=10, speed=2)
     app.button(key=state.PLAY).click().run()
     assert graph(app)["playing"] is True
-    assert components(app)["ticks"]["seconds"] is None  # no step asks the server
+    assert components(app)["ticks-cursor"]["seconds"] is None  # no step asks the server
     assert moment(app) == 10
     clock += 3.2
     app.button(key=state.SPEED).click().run()  # 2 to 4 steps a second
@@ -104,13 +104,13 @@ def test_another_page_goes_on_playing_from_there_step_by_step(monkeypatch: pytes
     metrics = next(info for info in PAGES if info.title == "Metrics")
     app.switch_page(metrics.file).run()
     assert moment(app) == 14
-    assert components(app)["ticks"]["seconds"] == 0.5
+    assert components(app)["ticks-cursor"]["seconds"] == 0.5
     clock += 0.5
     app.run()
     assert moment(app) == 15
     app.switch_page(PAGES[0].file).run()
     assert graph(app)["playing"] is True
-    assert components(app)["ticks"]["seconds"] is None
+    assert components(app)["ticks-cursor"]["seconds"] is None
 
 
 def test_play_from_the_end_starts_over() -> None:
@@ -128,7 +128,7 @@ def test_a_browser_without_a_canvas_gets_the_still_figure() -> None:
     assert figure["layout"]["yaxis"]["title"]["text"] == "task"
     assert "picked" in [trace["name"] for trace in figure["data"]]
     app.button(key=state.PLAY).click().run()
-    assert components(app)["ticks"]["seconds"] == 0.5  # the server steps
+    assert components(app)["ticks-cursor"]["seconds"] == 0.5  # the server steps
 
 
 def test_a_gif_is_made_on_request_and_offered_until_the_choices_change() -> None:

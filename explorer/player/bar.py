@@ -86,7 +86,7 @@ def _frame(entry: Entry, draw: Callable[[Scene], None], animated: bool) -> None:
     history = opened.history
     if len(history):
         play.advance(history, _cursor(history), animated)
-    ticker(play.seconds(animated) or (LIVE_SECONDS if opened.live else None))
+    ticker(play.seconds(animated) or (LIVE_SECONDS if opened.live else None), "cursor")
     if not len(history):
         st.info("This run has no events yet. They appear here as soon as training writes them.")
         return

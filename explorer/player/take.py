@@ -13,6 +13,7 @@ from explorer.export import images
 from explorer.export.jobs import ExportJob, Kind, cancel_export, read_export, start_export
 from explorer.library import Entry
 from explorer.player.download import TYPES
+from explorer.player.ticker import ticker
 from explorer.training import shown_path
 
 _REFRESH_SECONDS = 1.0
@@ -24,15 +25,13 @@ _KINDS: dict[Kind, tuple[str, str]] = {
 
 def take_run(entry: Entry) -> None:
     """Draw the menu that takes a run away, and the progress of what is being made."""
-    timed = any(job and job.live for job in _jobs(entry.folder).values())
-    st.fragment(_frame, run_every=_REFRESH_SECONDS if timed else None)(entry.folder, timed)
+    st.fragment(_frame)(entry.folder)
 
 
-def _frame(folder: Path, timed: bool) -> None:
+def _frame(folder: Path) -> None:
     menu = st.popover("Export this run", icon=":material/archive:", type="tertiary", key="export", on_change="rerun")
     found = _jobs(folder)
-    if any(job and job.live for job in found.values()) != timed:
-        st.rerun()  # start or end the clock, which belongs to the whole page
+    ticker(_REFRESH_SECONDS if any(job and job.live for job in found.values()) else None, "export")
     if menu.open:
         with menu:
             for kind, job in found.items():

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.config import Config, Preset
 from explorer import library
+from explorer.player.ticker import ticker
 from explorer.training import Expectation, Job, Probe, cores, expectation, glance, jobs, probed
 from explorer.words import count, duration, plain
 
@@ -36,7 +37,7 @@ def cost_panel(config: Config, preset: Preset, root: Path) -> None:
                 args=(config, preset),
             )
     if at_it:
-        st.fragment(_wait, run_every=1.0)()
+        st.fragment(_wait)()
     if problem := st.session_state.pop(_PROBLEM, ""):
         st.error(plain(problem), icon=":material/error:")
     _say_load(config, root)
@@ -66,6 +67,7 @@ def _wait() -> None:
     if done:
         st.session_state.pop(_PROBE, None)
         st.rerun()
+    ticker(1.0, "cost")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(":material/hourglass_top: Training a few steps to see what they cost …")
         if st.button("Cancel", type="tertiary", icon=":material/close:", key="train.cost.cancel"):

@@ -11,6 +11,7 @@ import streamlit as st
 from core.runs import RunError
 from explorer import state, training
 from explorer.library import Entry
+from explorer.player.ticker import ticker
 from explorer.theme import looks
 from explorer.training import Job, JobState, cores, glance, jobs, log_tail
 from explorer.words import NOT_DEFINED, duration, plain, run_title, value
@@ -38,13 +39,11 @@ _PROBLEM = "train.problem"
 
 def job_list(root: Path) -> None:
     """Draw the queue and every run directly below `root`, newest first, and keep them fresh while they change."""
-    timed = glance(root).changing
-    st.fragment(_list, run_every=_REFRESH_SECONDS if timed else None)(root, timed)
+    st.fragment(_list)(root)
 
 
-def _list(root: Path, timed: bool) -> None:
-    if glance(root).changing != timed:
-        st.rerun()  # start or end the clock, which belongs to the whole page
+def _list(root: Path) -> None:
+    ticker(_REFRESH_SECONDS if glance(root).changing else None, "runs")
     found = jobs(root)
     live = [job for job in found if job.live]
     queue_list(root)

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from explorer import training
+from explorer.player.ticker import ticker
 from explorer.training import Live, Status, dismiss, glance, log_tail, work_queue
 from explorer.training.status import Ended
 from explorer.words import duration
@@ -22,15 +23,14 @@ def status_bar(root: Path) -> None:
     """
     with contextlib.suppress(OSError):  # no process to be had; the next look tries again
         work_queue(root)  # its process may have been killed since
-    timed = glance(root).changing
     with st.container(key="status-bar", gap="small"):
-        st.fragment(_bar, run_every=_REFRESH_SECONDS if timed else None)(root, timed)
+        st.fragment(_bar)(root)
 
 
-def _bar(root: Path, timed: bool) -> None:
+def _bar(root: Path) -> None:
     now = glance(root)
-    if now.changing != timed:
-        st.rerun()  # only a full run sets the fragment's timer
+    if ticker(_REFRESH_SECONDS if now.changing else None, "status", guards=True):
+        st.rerun()
     for live in now.live[:_SHOWN]:
         _live(live)
     if len(now.live) > _SHOWN:

@@ -96,6 +96,43 @@ def test_a_run_is_started_seen_live_found_again_stopped_and_resumed(visit: Open,
         page.close()
 
 
+# every answer of the server reaches the page so late that timers fire between a click and what it brings
+SLOW = """
+const listen = WebSocket.prototype.addEventListener
+WebSocket.prototype.addEventListener = function (kind, heard, ...rest) {
+  const late = (event) => setTimeout(() => heard.call(this, event), kind === "message" ? (window.lag ?? 0) : 0)
+  listen.call(this, kind, late, ...rest)
+}
+"""
+
+
+@pytest.mark.parametrize("lag", [1500, 3000])
+def test_a_slow_connection_loses_no_page_while_a_run_trains(visit: Open, runs: Path, lag: int) -> None:
+    """A timer's message that still names the page before would make the browser clear the page that has come.
+
+    The clocks rest for two seconds after a click; should an answer take longer, the page comes back by itself.
+    """
+    folder = start(new_run(small("training.epochs=5000", "training.samples=0")), runs)
+    job = await_job(folder, lambda job: job.state == "running")
+    with serve(runs) as app:
+        page = visit("train", at=app)
+        page.add_init_script(SLOW)
+        page.reload()
+        expect(button(opened(page), "open", job)).to_be_enabled()
+        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+        page.evaluate(f"window.lag = {lag}")
+        button(page, "open", job).click()
+        heading = page.get_by_role("heading", name="Structure", exact=True)
+        expect(heading).to_be_visible()
+        page.evaluate("window.lag = 0")
+        page.wait_for_timeout(lag)  # what was sent too early is answered by now
+        expect(heading).to_be_visible(timeout=1 if lag < 2000 else 60_000)
+        moment = page.locator(".moment .where")
+        before = moment.inner_text()
+        expect(moment).not_to_have_text(before)  # the clocks go on
+        page.close()
+
+
 def test_a_run_outlives_the_server_and_the_next_one_finds_it(visit: Open, runs: Path) -> None:
     folder = start(new_run(small("training.epochs=5000", "training.samples=0")), runs)
     with serve(runs) as app:
