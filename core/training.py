@@ -138,10 +138,10 @@ class Trainer:
         losses = {task.name: self.take(task.name) for task in self.data.tasks}
         at.epoch, at.done, at.batch = at.epoch + 1, at.done + 1, 0
         average_statistics(self.fabric, self.net)
-        self.method.after_epoch(self)
         self.write(
             events.EpochFinished, losses=losses, alignment=alignment, learning_rate=rate, samples_per_second=trained
         )
+        self.method.after_epoch(self)
         self.write(
             events.Evaluated, split="validation", metrics=self.evaluate(self.data.val), samples=len(self.data.val)
         )

@@ -19,6 +19,11 @@ GLOSSARY = {
     "alignment": "A loss that pulls the task nodes of a candidate group towards similar features.",
     "similarity": "Debiased linear CKA between the outputs of two task nodes on the same images: 1 is the same up to "
     "rotation and scale, 0 is unrelated. It can fall slightly below 0.",
+    "affinity": "What a step for one task does to the loss of another: the share by which the loss falls, as a "
+    "running mean. Above 0 the step helps, below it hurts, and it has a direction (proximal inter-task affinity, Jeong "
+    "and Yoon 2025).",
+    "task group": "Tasks whose losses share one optimizer step. Groups step in turn on the same batch; affinity "
+    "propagation makes them anew from the affinities.",
     "score": "Of a task: its mean similarity to the others in its group, 0 if it is alone. Of a partition: the mean "
     "over its tasks.",
     "threshold": "The least score that a partition should reach, and that a group must exceed to fuse.",

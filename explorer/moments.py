@@ -13,6 +13,7 @@ from typing import Literal
 
 from core.consistency import misfit
 from core.events import (
+    AffinityUpdated,
     AmalgamationProgressed,
     AnyEvent,
     EpochFinished,
@@ -112,6 +113,7 @@ class History:
         self.measurements: list[Measurement] = []
         self.evaluations: list[tuple[int, Evaluated]] = []
         self.epochs: list[tuple[int, EpochFinished]] = []
+        self.affinities: list[tuple[int, AffinityUpdated]] = []
         self.start: Snapshot | None = None
         """The first moment that has a structure; counts are compared with it."""
         self._snapshots: list[Snapshot] = []
@@ -245,6 +247,8 @@ class History:
                 self.evaluations.append((index, event))
             case EpochFinished():
                 self.epochs.append((index, event))
+            case AffinityUpdated():
+                self.affinities.append((index, event))
         if self.phases:
             self.phases[-1] = replace(self.phases[-1], last=index)
         stage = getattr(event, "stage", None)

@@ -47,6 +47,9 @@ LINES: Mapping[Shade, str] = {"light": "#dfe2e7", "dark": "#323842"}
 SIMILARITY_SCALE = "Viridis"
 """Sequential and safe for colour blindness; never red against green for fuse and keep."""
 
+EFFECT_SCALE = [[0.0, "#b35806"], [0.25, "#f1a340"], [0.5, "#f2f0ee"], [0.75, "#998ec3"], [1.0, "#542788"]]
+"""Diverging and safe for colour blindness (ColorBrewer PuOr): orange hurts, purple helps, nearly white is no effect."""
+
 DEPTH_SCALE, ERROR_SCALE = "Viridis", "Inferno"
 """Scales of depth and of errors in pictures; an error of 0 is black."""
 CLASS_COLOURS = (

@@ -29,6 +29,10 @@ from explorer.moments import Grain, Snapshot
 from explorer.origin import forked_here
 
 NOT_DEFINED = "n/a"
+NOT_MEASURED = (
+    "No similarity was measured in this run so far. MTSL measures it in structural-learning phases, Selective Task "
+    "Group Updates measures affinity in every epoch; other methods measure neither."
+)
 
 GRAIN_LABELS: dict[Grain, str] = {
     "phase": "Phase",

@@ -16,7 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from core.affinity import affinity_groups
 from core.events import (
+    AffinityUpdated,
     AmalgamationProgressed,
     AnyEvent,
     Candidate,
@@ -37,7 +39,7 @@ from core.events import (
 from core.grouping import Grouping, group_tasks
 from core.runs import EVENTS, HEADER, RunHeader, RunWriter, StageInfo, TaskInfo
 from core.sharing import SharingNode, sharing_graph
-from core.structure import Structure
+from core.structure import Partition, Structure
 from core.tasks import DEPTH, EDGES, NORMALS, RECONSTRUCTION, Task, image_class, segmentation
 
 Floats = NDArray[np.float64]
@@ -80,6 +82,8 @@ class Plan:
     """Groups that may fuse in one structural phase, so that a tree takes long to grow; None: all that are alike."""
     everywhere: bool = False
     """Whether each structural phase also measures, at every stage, all tasks at once; nothing follows from that."""
+    affinities: bool = False
+    """Whether it is a run of Selective Task Group Updates: tasks step in groups, made from made-up affinities."""
     undefined: bool = False
     """Whether the first measurement finds constant features in its last task."""
     end: End = "finished"
@@ -101,7 +105,7 @@ FULLEST = replace(LARGEST, everywhere=True)
 def header_of(plan: Plan) -> RunHeader:
     """The header of a planned run."""
     return RunHeader(
-        method="mtsl",
+        method="selective" if plan.affinities else "mtsl",
         data=plan.data,
         seed=plan.seed,
         tasks=tuple(TaskInfo.of(task) for task in plan.tasks),
@@ -187,6 +191,7 @@ class _Player:
         self.names = tuple(task.name for task in plan.tasks)
         self.places = _places(len(plan.tasks), self.random)
         self.structure = Structure.separate(self.names, len(plan.stages))
+        self.groups: Partition = tuple((task,) for task in range(len(plan.tasks)))
         self.step, self.epoch, self.phase, self.seconds = 0, 0, 0, 0.0
 
     @property
@@ -225,6 +230,8 @@ class _Player:
                 samples_per_second=204.8,
                 **self.at,
             )
+            if self.plan.affinities:
+                yield self._affinity()
             yield Evaluated(split="validation", metrics=self._metrics(rest), samples=128, **self.at)
         yield from self._samples("predictions")
 
@@ -316,6 +323,13 @@ class _Player:
         similarity: Floats = np.clip(0.99 - 0.17 * depth * apart + (noise + noise.T) / 2, -0.05, 0.999)
         np.fill_diagonal(similarity, 1.0)
         return similarity
+
+    def _affinity(self) -> AffinityUpdated:
+        apart = np.linalg.norm(self.places[:, None] - self.places[None], axis=-1)  # [T, T]
+        affinity = np.where(apart == 0, 0.05, 0.02 - 0.03 * apart) + self.random.normal(0, 0.003, apart.shape)
+        self.groups = affinity_groups(affinity, self.groups)
+        rows = tuple(tuple(round(float(value), 5) for value in row) for row in affinity)
+        return AffinityUpdated(affinity=rows, groups=self.groups, **self.at)
 
     def _metrics(self, rest: float) -> dict[str, dict[str, float]]:
         found = {}

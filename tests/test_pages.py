@@ -21,6 +21,7 @@ ROOMS = Plan(structural_phases=3)
 RUNS = {
     "rooms": ROOMS,
     "digits": Plan(tasks=IMAGE_LEVEL, structural_phases=2, data="digits"),
+    "selective": Plan(affinities=True, structural_phases=0, epochs=6),
     "undefined": Plan(undefined=True, structural_phases=1, end="failed"),
     "short": Plan(structural_phases=0, epochs=1, end="cut"),
 }

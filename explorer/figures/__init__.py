@@ -5,6 +5,8 @@
     film.py        Film: a whole run as differences from stop to stop (camera.py takes it), for player and animations
     similarity.py  matrix_figure, scores_figure: one measurement and why its decision fell
     dendrogram.py  dendrogram_figure: the same measurement as a tree of clusters
+    affinity.py    affinity_figure, affinities_figure: which tasks help each other as they train
+    task_groups.py groups_figure: who steps together
     pairs.py       pairs_figure: each pair of tasks over the structural phases
     grid.py        grid_figure: all measurements of a run, stages × phases (coarse.py: those of a long run)
     what_if.py     what_if_figure, recorded_figure: the tree of another threshold or rule beside the recorded one
@@ -24,6 +26,12 @@ Backgrounds and fonts are left to the theme of whoever shows them; task colours,
 `explorer.theme`.
 """
 
+from explorer.figures.affinity import (
+    affinities_drawing,
+    affinities_figure,
+    affinity_drawing,
+    affinity_figure,
+)
 from explorer.figures.curves import (
     delta_drawing,
     delta_figure,
@@ -40,11 +48,16 @@ from explorer.figures.metrics import metrics_drawing, metrics_figure
 from explorer.figures.pairs import pairs_drawing, pairs_figure
 from explorer.figures.sharing import sharing_drawing, sharing_figure
 from explorer.figures.similarity import matrix_drawing, matrix_figure, scores_drawing, scores_figure
+from explorer.figures.task_groups import groups_drawing, groups_figure
 from explorer.figures.timeline import timeline_drawing, timeline_figure
 from explorer.figures.what_if import recorded_drawing, recorded_figure, what_if_drawing, what_if_figure
 
 __all__ = [
     "Drawing",
+    "affinities_drawing",
+    "affinities_figure",
+    "affinity_drawing",
+    "affinity_figure",
     "delta_drawing",
     "delta_figure",
     "dendrogram_drawing",
@@ -55,6 +68,8 @@ __all__ = [
     "flips_figure",
     "grid_drawing",
     "grid_figure",
+    "groups_drawing",
+    "groups_figure",
     "matrix_drawing",
     "matrix_figure",
     "metrics_drawing",

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 from core.events import AnyEvent
 from core.runs import RunHeader
 from explorer import words
+from explorer.figures.affinity import affinities_drawing, affinity_drawing
 from explorer.figures.curves import effects_drawing, training_drawing
 from explorer.figures.dendrogram import dendrogram_drawing
 from explorer.figures.drawing import Drawing
@@ -22,6 +23,7 @@ from explorer.figures.metrics import metrics_drawing
 from explorer.figures.pairs import pairs_drawing
 from explorer.figures.sharing import sharing_drawing
 from explorer.figures.similarity import matrix_drawing, scores_drawing
+from explorer.figures.task_groups import groups_drawing
 from explorer.figures.timeline import timeline_drawing
 from explorer.focus import Focus
 from explorer.moments import History, Measurement
@@ -66,6 +68,8 @@ def drawings(history: History, index: int) -> list[Drawing]:
         found.append(pairs_drawing(history, index, Focus()))
         found += decision_drawings(history, measured[-1])
         found.append(dendrogram_drawing(history, measured[-1], Focus()))
+    if history.affinities:
+        found += [make(history, index) for make in (affinity_drawing, groups_drawing, affinities_drawing)]
     if history.evaluations:
         found.append(metrics_drawing(history, index, "metric"))
         if any(len(task.metrics) > 1 for task in history.header.tasks):

@@ -4,9 +4,11 @@ import streamlit as st
 
 from explorer import state, words
 from explorer.figures import dendrogram_drawing, grid_drawing, matrix_drawing, pairs_drawing, scores_drawing
+from explorer.figures.affinity import READING, affinities_drawing, affinity_drawing
 from explorer.figures.dendrogram import NOTE
 from explorer.figures.similarity import SCALE_WORDS
 from explorer.figures.tables import candidate_rows
+from explorer.figures.task_groups import groups_drawing
 from explorer.glossary import GLOSSARY
 from explorer.moments import Measurement
 from explorer.player import Scene, choose_pair, choose_stage, cursor_page, jump, pick, show_drawing, show_table
@@ -69,10 +71,27 @@ def _one(scene: Scene, measurement: Measurement) -> None:
         st.caption(NOTE)
 
 
+def _affinity(scene: Scene) -> None:
+    history, index = scene.history, scene.snapshot.index
+    matrix, beside = st.columns(2, gap="large")
+    with matrix:
+        st.subheader("What a step for one task does to the others", help=GLOSSARY["affinity"])
+        show_drawing(affinity_drawing(history, index, scene.view.focus), scene.file("affinity"), pick)
+        st.caption(READING)
+    with beside:
+        st.subheader("Who steps together", help=GLOSSARY["task group"])
+        show_drawing(groups_drawing(history, index), scene.file("task-groups"), pick)
+    st.subheader("Affinity over time")
+    show_drawing(affinities_drawing(history, index), scene.file("affinities"), pick)
+
+
 def _draw(scene: Scene) -> None:
     history, view, index = scene.history, scene.view, scene.snapshot.index
+    if history.affinities:
+        _affinity(scene)
+        return
     if not history.measurements:
-        st.info("No similarity was measured in this run so far. MTSL measures it in structural-learning phases.")
+        st.info(words.NOT_MEASURED)
         return
     _controls(scene)
     measured = history.measured(index)
