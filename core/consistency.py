@@ -2,7 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 
-from core.events import AffinityUpdated, AnyEvent, PolicyUpdated, SimilarityMeasured, StructureChanged, TasksGrouped
+from core.events import (
+    AffinityUpdated,
+    AnyEvent,
+    PolicyUpdated,
+    RobustnessMeasured,
+    SimilarityMeasured,
+    StructureChanged,
+    TasksGrouped,
+)
 
 
 def misfit(event: AnyEvent, n_tasks: int, n_stages: int) -> str | None:
@@ -46,6 +54,8 @@ def _tasks(event: AnyEvent) -> Iterator[tuple[str, Iterable[int]]]:
             yield "candidates", (task for found in event.candidates for group in found.groups for task in group)
         case AffinityUpdated():
             yield "groups", (task for group in event.groups for task in group)
+        case RobustnessMeasured():
+            yield "attacked", event.attacked
         case StructureChanged():
             yield "graph.nodes.tasks", (task for node in event.graph.nodes for task in node.tasks)
             yield "partitions", (task for stage in event.partitions or () for group in stage for task in group)

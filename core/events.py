@@ -18,6 +18,9 @@ SCHEMA_VERSION = 1
 Tasks = Annotated[Group, Field(min_length=1)]
 Matrix = tuple[tuple[float | None, ...], ...]
 Values = dict[str, float]
+ARRAY_FILE = r"^[\w.-]+\.npz$"
+"""Names of files below `arrays/`."""
+
 Role = Literal["task-learning", "structural-learning"]
 
 
@@ -151,20 +154,34 @@ class SamplesSaved(Event):
 
     kind: Literal["samples_saved"] = "samples_saved"
     holds: Literal["inputs", "predictions"]
-    file: str = Field(pattern=r"^[\w.-]+\.npz$", description="name below arrays/")
+    file: str = Field(pattern=ARRAY_FILE, description="name below arrays/")
     split: Literal["train", "validation", "test"]
     samples: int = Field(ge=1)
 
 
 class RobustnessMeasured(Event):
-    """Metrics under one corruption, shift or attack."""
+    """Metrics under one corruption, shift or attack, of the network as it was where this event stands.
+
+    `core.robustness` appends these to a file of their own (`core.robustness.records`), since they come after a run has
+    ended; a foreign training loop may also write them among its events.
+    """
 
     kind: Literal["robustness_measured"] = "robustness_measured"
-    family: Literal["corruption", "shift", "attack"]
-    name: str
-    severity: float = Field(ge=0)
+    family: Literal["clean", "corruption", "shift", "attack"]
+    name: str = Field(description="of the corruption, shift or attack; clean for none")
+    severity: float = Field(ge=0, description="0: clean; 1 to 5 for corruptions and shifts; of attacks the radius")
     metrics: dict[str, Values] = Field(description="task name -> metric key -> value")
     samples: int = Field(ge=1)
+    conditions: str = Field(default="", description="digest of what it was measured under, as `Conditions` says")
+    setting: str = Field(default="", description="what the severity stands for, for people")
+    attacked: Group = Field(default=(), description="the tasks whose loss an attack raised")
+    moves_pixels: bool = Field(default=False, description="whether things are seen elsewhere than their truth says")
+    intervals: dict[str, dict[str, tuple[float, float]]] = Field(
+        default={}, description="task name -> metric key -> 95 % interval of the value (bootstrap over images)"
+    )
+    file: str | None = Field(
+        default=None, pattern=ARRAY_FILE, description="name below arrays/: a few images and their predictions"
+    )
 
 
 class PolicyUpdated(Event):

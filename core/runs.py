@@ -1,11 +1,13 @@
 """The run folder: written by a training loop, read, followed and validated by everyone else.
 
-    <run>/run.json        `RunHeader`: method, config, seed, tasks, stages, versions
-    <run>/events.jsonl    one event a line, appended and flushed
-    <run>/arrays/         larger arrays that events name
-    <run>/checkpoints/    the whole training state
-    <run>/usage.json      the most memory that its process took
-    <run>/heartbeat.json  the process that writes it and how far it is; `stop` beside it asks that process to stop
+    <run>/run.json          `RunHeader`: method, config, seed, tasks, stages, versions
+    <run>/events.jsonl      one event a line, appended and flushed
+    <run>/robustness.jsonl  what was measured afterwards, one record a line (`core.robustness.records`)
+    <run>/arrays/           larger arrays that events name
+    <run>/checkpoints/      the whole training state
+    <run>/weights.npz       where states are gone: the final weights at half precision (`core.weights`)
+    <run>/usage.json        the most memory that its process took
+    <run>/heartbeat.json    the process that writes it and how far it is; `stop` beside it asks that process to stop
 
 It is public API: a foreign training loop writes a valid folder with `RunWriter(folder, header)`, `write(event)` and
 `close()`. Nothing here imports torch.
@@ -18,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
@@ -34,15 +36,14 @@ from core.heartbeat import (
     process_alive,
     write_whole,
 )
+from core.lines import Lines, problem
+from core.lines import RunError as RunError  # whoever reads a run folder meets it here
 from core.provenance import Parent
+from core.robustness.records import misfits, read_records
 from core.tasks import Direction, Kind, Task
 
 HEADER, EVENTS, ARRAYS, CHECKPOINTS = "run.json", "events.jsonl", "arrays", "checkpoints"
 State = Literal["running", "paused", "interrupted", "finished", "failed"]
-
-
-class RunError(ValueError):
-    """A run folder that cannot be read; the message names the file, the line and what is wrong."""
 
 
 class MetricInfo(BaseModel):
@@ -115,36 +116,18 @@ class Run:
     header: RunHeader
     events: list[AnyEvent] = field(default_factory=list)
     generation: int = 0
-    _offset: int = 0
-    _tail: bytes = b""
+    _lines: Lines[AnyEvent] | None = None
 
     def refresh(self) -> list[AnyEvent]:
         """Read the events appended since the last call; a cut last line waits for its rest.
 
         Raises `RunError` naming file, line and field for anything that is no event.
         """
-        path = self.folder / EVENTS
-        try:
-            with path.open("rb") as file:
-                if self._went_back(file):
-                    self.events, self._offset, self._tail = [], 0, b""
-                    self.generation += 1
-                file.seek(self._offset)
-                data = file.read()
-        except FileNotFoundError:
-            return []
-        whole = data[: data.rfind(b"\n") + 1]
-        new = [_event(line, path, len(self.events) + number) for number, line in enumerate(whole.splitlines(), start=1)]
-        self.events.extend(new)
-        self._offset += len(whole)
-        if whole:
-            self._tail = whole.splitlines(keepends=True)[-1]
+        if self._lines is None:
+            self._lines = Lines(self.folder / EVENTS, parse_event, self.events)
+        new = self._lines.refresh()
+        self.events, self.generation = self._lines.records, self._lines.generation
         return new
-
-    def _went_back(self, file: BinaryIO) -> bool:
-        """Whether the file no longer holds, just before our offset, the line that we read last."""
-        file.seek(max(0, self._offset - len(self._tail)))
-        return file.read(len(self._tail)) != self._tail
 
     def state(self) -> State:
         """Whether its process still trains, and if not, how it ended."""
@@ -190,7 +173,7 @@ def read_header(folder: Path) -> RunHeader:
     try:
         return RunHeader.model_validate_json(json.dumps(raw))
     except ValidationError as error:
-        raise RunError(f"{path}: {_problem(error)}") from None
+        raise RunError(f"{path}: {problem(error)}") from None
 
 
 def validate_run(folder: Path) -> Run:
@@ -209,7 +192,19 @@ def validate_run(folder: Path) -> Run:
             raise RunError(f"{path}, line {line}: field `file`: {ARRAYS}/{file} does not exist.")
     if not run.events:
         raise RunError(f"{path}: no events.")
+    _check_robustness(run)
     return run
+
+
+def _check_robustness(run: Run) -> None:
+    """The same for what was measured after the run."""
+    lines = read_records(run.folder)
+    for line, found in misfits(lines.records, [task.name for task in run.header.tasks]):
+        raise RunError(f"{lines.path}, line {line}: {found}")
+    for line, record in enumerate(lines.records, start=1):
+        file = getattr(record, "file", None)
+        if file is not None and not (run.folder / ARRAYS / file).is_file():
+            raise RunError(f"{lines.path}, line {line}: field `file`: {ARRAYS}/{file} does not exist.")
 
 
 def find_runs(root: Path) -> list[Path]:
@@ -307,18 +302,3 @@ class RunWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _event(line: bytes, path: Path, number: int) -> AnyEvent:
-    try:
-        return parse_event(line)
-    except ValidationError as error:
-        raise RunError(f"{path}, line {number}: {_problem(error)}") from None
-
-
-def _problem(error: ValidationError) -> str:
-    """The first problem of a validation error on one line, with its field."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
-    rest = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"field `{place}`: {first['msg']}{rest}." if place else f"{first['msg']}{rest}."

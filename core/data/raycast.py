@@ -1,4 +1,4 @@
-"""A small ray-caster: a room box with spheres, turned boxes and upright cylinders, hit exactly.
+"""A small ray-caster: a room box with spheres, turned boxes, upright cylinders and cones, hit exactly.
 
 World axes: x right, y up, z towards the back of the room behind the camera, metres; the room is [0, width] x
 [0, height] x [0, depth]. Camera axes: x right, y up, z towards the viewer, so the camera looks along -z. Camera rays
@@ -22,7 +22,9 @@ Vector = tuple[Tensor, Tensor, Tensor]
 
 Point = tuple[float, float, float]
 
-Shape = Literal["sphere", "box", "cylinder"]
+Shape = Literal["sphere", "box", "cylinder", "cone"]
+
+_SHAPES: tuple[Shape, ...] = ("sphere", "box", "cylinder", "cone")  # in the order in which they are tabled
 
 FACES = ("left wall", "right wall", "floor", "ceiling", "far wall", "near wall")
 """The room's faces: low and high side of x, y, z."""
@@ -75,7 +77,8 @@ class Camera:
 @dataclass(frozen=True)
 class Solid:
     """An object: `half` are half extents (m); for a sphere all three its radius, for a cylinder radius, half height,
-    radius. A cylinder stands upright; `yaw` (radians) turns it, which only its texture shows."""
+    radius. Cylinders and cones (apex up) stand upright; `yaw` (radians) turns them, which only their texture shows.
+    """
 
     shape: Shape
     centre: Point
@@ -108,13 +111,14 @@ class Geometry:
 
     def __init__(self, size: Point, solids: Sequence[Solid]) -> None:
         self.size = size
-        order = sorted(range(len(solids)), key=lambda index: ("sphere", "box", "cylinder").index(solids[index].shape))
+        order = sorted(range(len(solids)), key=lambda index: _SHAPES.index(solids[index].shape))
         self._solids = [solids[index] for index in order]
         self._surface = torch.tensor([0, *(len(FACES) + index for index in order)])  # entry 0 stands for the room
         rows = [(*solid.centre, *solid.half, math.cos(solid.yaw), math.sin(solid.yaw)) for solid in self._solids]
         self._table = torch.tensor([[0.0] * 6 + [1.0, 0.0], *rows], dtype=torch.float32).T.contiguous()  # [8, 1 + K]
         shapes = [solid.shape for solid in self._solids]
         self._spheres, self._boxes = shapes.count("sphere"), shapes.count("box")
+        self._cones = shapes.count("cone")
 
     def first_hits(self, origin: Vector, direction: Vector) -> Hits:
         """What each ray meets first; `origin` [n_rays] or [1] inside the room, `direction` [n_rays] of any length."""
@@ -158,18 +162,22 @@ class Geometry:
             group = slice(self._spheres, None)
             o, d = _turn(_pick(o, group), cos[group], sin[group]), _turn(direction, cos[group], sin[group])
             near_y, far_y = _slab(o[1], d[1], half_y[group])
-            box, cylinder = slice(0, self._boxes), slice(self._boxes, None)
+            rest = len(self._solids) - self._spheres - self._cones
+            box, cylinder, cone = slice(0, self._boxes), slice(self._boxes, rest), slice(rest, None)
             if self._boxes:
                 near_x, far_x = _slab(o[0][box], d[0][box], half_x[group][box])
                 near_z, far_z = _slab(o[2][box], d[2][box], half_z[group][box])
                 near = torch.maximum(torch.maximum(near_x, near_z), near_y[box])
                 far = torch.minimum(torch.minimum(far_x, far_z), far_y[box])
                 entries.append(_enter(near, far))
-            if len(self._solids) > self._spheres + self._boxes:
+            if rest > self._boxes:
                 near, far = _tube(
                     (o[0][cylinder], o[2][cylinder]), (d[0][cylinder], d[2][cylinder]), half_x[group][cylinder]
                 )
                 entries.append(_enter(torch.maximum(near, near_y[cylinder]), torch.minimum(far, far_y[cylinder])))
+            if self._cones:
+                toward = (d[0][cone], d[1], d[2][cone])  # the turn leaves y as one for all
+                entries.append(_enter_cone(_pick(o, cone), toward, half_x[group][cone], half_y[group][cone]))
         return torch.cat(entries)
 
     def _surfaces(self, nearest: Tensor, face: Tensor, position: Vector, direction: Vector) -> tuple[Vector, Vector]:
@@ -207,6 +215,10 @@ class Geometry:
             torch.where(ball, local[1] / length, torch.where(side, 0.0, flat[1])),
             torch.where(ball | side, local[2] / length, flat[2]),
         )
+        if self._cones:
+            cone = nearest > len(self._solids) - self._cones
+            slanted = _cone_normal(local, toward, radius, half_x, half_y)
+            normal = triple(torch.where(cone, new, old) for new, old in zip(slanted, normal, strict=True))
         normal = _turn(normal, cos, -sin)
         room, inward = nearest == 0, 1.0 - 2.0 * (face % 2)
         return local, triple(
@@ -285,3 +297,41 @@ def _tube(o: tuple[Tensor, Tensor], d: tuple[Tensor, Tensor], radius: Tensor) ->
     room = (radius * radius - (beside[0] * beside[0] + beside[1] * beside[1])) / squared
     half = torch.sqrt(room.clamp_min(0))
     return torch.where(room > 0, closest - half, torch.inf), torch.where(room > 0, closest + half, -torch.inf)
+
+
+def _enter_cone(o: Vector, d: Vector, radius: Tensor, half: Tensor) -> Tensor:
+    """Where rays enter upright cones around 0 from outside: at the slanted side or through the base.
+
+    The side is x^2 + z^2 = k^2 (half - y)^2 with k = radius / (2 half); it and the disc below close a convex solid, so
+    the nearest of all hits on them is where a ray comes in.
+    """
+    k2 = (radius / (2 * half)) * (radius / (2 * half))
+    below = half - o[1]  # of the apex
+    a = _nonzero(d[0] * d[0] + d[2] * d[2] - k2 * d[1] * d[1])
+    b = o[0] * d[0] + o[2] * d[2] + k2 * below * d[1]
+    c = o[0] * o[0] + o[2] * o[2] - k2 * below * below
+    room = b * b - a * c
+    root = torch.sqrt(room.clamp_min(0))
+    nearest = torch.full_like(room, torch.inf)
+    for t in ((-b - root) / a, (-b + root) / a):
+        y = o[1] + t * d[1]
+        met = (room > 0) & (t > NEAR) & (y < half) & (y > -half)
+        nearest = torch.where(met & (t < nearest), t, nearest)
+    t = (-half - o[1]) / _nonzero(d[1])
+    x, z = o[0] + t * d[0], o[2] + t * d[2]
+    met = (t > NEAR) & (x * x + z * z < radius * radius)
+    return torch.where(met & (t < nearest), t, nearest)
+
+
+def _cone_normal(local: Vector, toward: Vector, distance: Tensor, radius: Tensor, half: Tensor) -> Vector:
+    """Outward normals [n] of hits on cones, in their own axes; `distance` is that from the cone's axis."""
+    k = radius / (2 * half)
+    reach = k * (half - local[1]).clamp_min(1e-6)  # radius of the cone at this height
+    base = (toward[1] > 0) & (-local[1] * reach > distance * half)  # farther out downwards than sideways
+    slope = 1.0 / torch.sqrt(1.0 + k * k)
+    across = distance.clamp_min(1e-6)
+    return (
+        torch.where(base, 0.0, slope * local[0] / across),
+        torch.where(base, -1.0, slope * k),
+        torch.where(base, 0.0, slope * local[2] / across),
+    )

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from core.data.base import (
+    IGNORED,
     IMAGENET_MEAN,
     IMAGENET_STD,
     DataSplits,
@@ -76,7 +77,7 @@ def load_rooms(
             progress(done, total)
         if split == "train":
             counts = count_images_with_class(torch.from_numpy(arrays["classes"]), len(ROOM_CLASSES))
-        splits[split] = _as_data(arrays)
+        splits[split] = as_data(arrays)
     return DataSplits(
         name="rooms",
         tasks=ROOM_TASKS,
@@ -153,7 +154,7 @@ def _material_index(scene: Scene, hits: Hits) -> Tensor:
 
 
 def _labels(scene: Scene) -> tuple[Tensor, Tensor]:
-    """Class and instance of each material, uint8."""
+    """Class and instance of each material, uint8; the class of a shape that has none is `IGNORED`."""
     names = list(_FACE_CLASSES)
     instances = [("wall", "floor", "ceiling").index(name) for name in names]
     for decal in scene.decals:
@@ -162,7 +163,7 @@ def _labels(scene: Scene) -> tuple[Tensor, Tensor]:
     for solid in scene.solids:
         names.append(solid.shape)
         instances.append(max(instances) + 1)
-    classes = [ROOM_CLASSES.index(name) for name in names]
+    classes = [ROOM_CLASSES.index(name) if name in ROOM_CLASSES else IGNORED for name in names]
     return torch.tensor(classes, dtype=torch.uint8), torch.tensor(instances, dtype=torch.uint8)
 
 
@@ -208,7 +209,7 @@ def _cast_split(
     return arrays
 
 
-def _as_data(arrays: Arrays) -> TensorData:
+def as_data(arrays: Arrays) -> TensorData:
     """Images and targets as the network meets them; reconstruction shares its memory with the images."""
     stored = {name: torch.from_numpy(array) for name, array in arrays.items()}
     images = normalise(stored["image"].float() / 255, IMAGENET_MEAN, IMAGENET_STD)
