@@ -172,7 +172,7 @@ def _train(
 
     keep_freed_memory()  # this process does nothing else
     try:
-        with _threads(config.training.threads), _stop_signals() as stop_asked:
+        with use_threads(config.training.threads), stop_signals() as stop_asked:
 
             def building(done: int, total: int) -> None:
                 writer.beat(f"making data: {done} of {total}", 0.0)
@@ -205,7 +205,7 @@ def _train(
 
 
 @contextlib.contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def use_threads(count: int | None) -> Iterator[None]:
     """Compute with `count` threads: for small networks one is fastest, and waiting for a busy core slows all others."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
@@ -216,7 +216,7 @@ def _threads(count: int | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[Callable[[], str]]:
+def stop_signals() -> Iterator[Callable[[], str]]:
     """The first Ctrl-C or SIGTERM asks to stop after the batch under way, the second stops at once."""
     asked: list[str] = []
 

@@ -218,6 +218,11 @@ def find_runs(root: Path) -> list[Path]:
     return [folder for _, folder in sorted(found, reverse=True)]
 
 
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays as a compressed npz, whole or not at all."""
+    write_whole(path, lambda out: np.savez_compressed(out, allow_pickle=False, **dict(arrays)))
+
+
 class RunWriter:
     """Writes a run folder. One process at a time: a second writer is refused.
 
@@ -268,9 +273,7 @@ class RunWriter:
 
     def save_arrays(self, file: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Write arrays as a compressed npz below `arrays/`, whole or not at all."""
-        write_whole(
-            self.folder / ARRAYS / file, lambda out: np.savez_compressed(out, allow_pickle=False, **dict(arrays))
-        )
+        write_arrays(self.folder / ARRAYS / file, arrays)
 
     def beat(self, message: str, done: float, eta_seconds: float | None = None, force: bool = False) -> None:
         """Renew the heartbeat, at most once a `HEARTBEAT_SECONDS` unless forced."""

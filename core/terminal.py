@@ -1,5 +1,6 @@
 """How a run looks in a terminal: a bar with phase, epoch, losses and time left; elsewhere one line an epoch."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -55,11 +56,7 @@ class TerminalShow(Show):
             case events.EpochFinished():
                 self.losses = " ".join(f"{name} {loss:.3g}" for name, loss in event.losses.items())
             case events.Evaluated():
-                values = " ".join(
-                    f"{task} {next(iter(found))} {next(iter(found.values())):.4g}"
-                    for task, found in event.metrics.items()
-                    if found
-                )
+                values = _key_values(event.metrics)
                 self.console.print(
                     f"{stamp(event)}  loss: {self.losses}  metrics: {values}", highlight=False, soft_wrap=True
                 )
@@ -67,9 +64,23 @@ class TerminalShow(Show):
                 self.console.print(
                     f"{stamp(event)}  stage {event.stage}: {event.reason}", highlight=False, soft_wrap=True
                 )
+            case events.RobustnessMeasured():
+                whom = f" on {len(event.attacked)} tasks" if len(event.attacked) > 1 else ""
+                whom = f" on task {event.attacked[0]}" if len(event.attacked) == 1 else whom
+                values = _key_values(event.metrics)
+                self.console.print(
+                    f"{event.name.replace('_', ' ')}{whom}, {event.setting}: {values}", highlight=False, soft_wrap=True
+                )
             case events.StructureChanged():
                 size = f"{event.parameters:,} parameters, {event.macs:,} MACs an image"
                 self.console.print(f"{stamp(event)}  structure: {size}", highlight=False, soft_wrap=True)
+
+
+def _key_values(metrics: Mapping[str, events.Values]) -> str:
+    """The first metric of every task that has one."""
+    return " ".join(
+        f"{task} {next(iter(found))} {next(iter(found.values())):.4g}" for task, found in metrics.items() if found
+    )
 
 
 def stamp(event: events.Event) -> str:

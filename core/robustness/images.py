@@ -13,6 +13,9 @@ from PIL.Image import Resampling
 
 from core.robustness.corruptions import Image
 
+VERSION = 1
+"""Raise it with every change that changes an image, so that no old measurement is taken for a new one."""
+
 LEVELS: dict[str, tuple[float, ...]] = {
     "resolution": (0.8, 0.6, 0.45, 0.35, 0.25),
     "crop": (0.9, 0.8, 0.7, 0.6, 0.5),
@@ -61,7 +64,7 @@ def shift_image(image: Image, name: str, level: int) -> Image:
         return np.ascontiguousarray(image[rows][:, columns])
     if name == "colour":
         factors = np.array([1 + amount, 1.0, 1 - amount])
-        return np.clip(image * factors + 0.5, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(image * factors + 0.5, 0, 255), dtype=np.uint8)
     if name == "gamma":
         return np.round(255 * (image / 255) ** amount).astype(np.uint8)
     picture = PIL.Image.fromarray(image if image.shape[2] == 3 else image[..., 0])
@@ -82,4 +85,4 @@ def cropped(size: int, share: float) -> NDArray[np.int64]:
     [2, 2, 3, 3, 4, 4, 5, 5]
     """
     centres = (np.arange(size) + 0.5) * share + 0.5 * size * (1 - share)
-    return np.floor(centres).astype(np.int64)
+    return np.asarray(np.floor(centres), dtype=np.int64)

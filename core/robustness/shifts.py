@@ -1,9 +1,9 @@
 """Shifts of `rooms`: the same scenes in other textures, light, cameras, or with other things in them, cast anew.
 
 A scene has a random stream of its own for everything in it, so a shift of the light or the camera leaves all else in
-place, and the truth is as exact as that of the scene before. Strength 0 is the run's own data and strength 5 the far end
-named here; between them every quantity moves evenly. Unseen objects are cones: nobody trained on one has a class for
-it, so their pixels count in depth, normals and edges, and are ignored in segmentation.
+place, and the truth is as exact as that of the scene before. Strength 0 is the run's own data and strength 5 the far
+end named here; between them every quantity moves evenly. Unseen objects are cones: no class was ever learned for them,
+so their pixels count in depth, normals and edges, and are ignored in segmentation.
 """
 
 from dataclasses import replace
@@ -17,6 +17,10 @@ from core.data.parameters import RoomsParameters, SceneParameters
 from core.data.raycast import Solid
 from core.data.rooms import render
 from core.data.scenes import Scene, draw_scene
+from core.robustness.settings import Setting
+
+VERSION = 1
+"""Raise it with every change that changes a scene, so that no old measurement is taken for a new one."""
 
 FAR_ENDS: dict[str, dict[str, tuple[float, float] | float]] = {
     "textures": {"textured": 1.0, "texture_size": (0.05, 0.12), "contrast": 1.0, "saturation": 1.0},
@@ -56,6 +60,19 @@ def meaning(scene: SceneParameters, name: str, level: int) -> str:
         return f"cones in the place of {level / LEVELS:.0%} of the objects"
     changed = shifted_parameters(scene, name, level)
     return ", ".join(_said(changed, key) for key in FAR_ENDS[name])
+
+
+def scene_shift_settings(scene: SceneParameters) -> tuple[Setting, ...]:
+    """Every shift of rooms that look like `scene`, at strengths 1 to 5.
+
+    >>> len(scene_shift_settings(SceneParameters()))
+    35
+    """
+    return tuple(
+        Setting(name, level, meaning(scene, name, level), cost=2.0)
+        for name in SCENE_SHIFTS
+        for level in range(1, LEVELS + 1)
+    )
 
 
 def cast_shifted(parameters: RoomsParameters, split: SplitName, name: str, level: int, first: int, end: int) -> Arrays:
