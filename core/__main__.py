@@ -144,10 +144,9 @@ def robustness(
     at: Annotated[
         int | None, typer.Option(metavar="PHASE", help="Take the weights at the start of this phase.", min=0)
     ] = None,
-    what: Annotated[
-        list[Literal["corruption", "shift", "attack"]] | None,
-        typer.Option(help="What to measure, one or more (default: corruption and shift; attacks take longest)."),
-    ] = None,
+    corruptions: Annotated[bool, typer.Option(help="The 15 common corruptions at 5 severities.")] = True,
+    shifts: Annotated[bool, typer.Option(help="Shifts of the scenes, or of the images where there are none.")] = True,
+    attacks: Annotated[bool, typer.Option(help="FGSM, PGD and the smallest attack; these take longest.")] = False,
     images: Annotated[int, typer.Option(help="Validation images; more are drawn where there are fewer.", min=1)] = 200,
     attack_images: Annotated[int, typer.Option(help="Of these, for attacks.", min=1)] = 64,
     seed: Annotated[int, typer.Option(help="Seed of corruptions and attacks.", min=0)] = 0,
@@ -166,11 +165,12 @@ def robustness(
     Ctrl-C ends it; the same command goes on from there, and does nothing once all is measured.
     """
     from core.robustness.command import robustness as command
-    from core.robustness.settings import Plan
+    from core.robustness.settings import FAMILIES, Plan
     from core.terminal import TerminalShow
 
+    wanted = {"corruption": corruptions, "shift": shifts, "attack": attacks}
     plan = Plan(
-        families=tuple(dict.fromkeys(what or ("corruption", "shift"))),
+        families=tuple(family for family in FAMILIES if wanted[family]),
         phase=at,
         images=images,
         attack_images=attack_images,
