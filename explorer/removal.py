@@ -7,13 +7,16 @@ import stat
 from pathlib import Path
 
 from core.detached import LOG
-from core.heartbeat import HEARTBEAT, STOP
+from core.heartbeat import HEARTBEAT, STOP, heartbeat, process_alive
+from core.robustness.records import MEASURING, RECORDS
 from core.runs import ARRAYS, CHECKPOINTS, EVENTS, HEADER, RunError
+from core.usage import USAGE
+from core.weights import WEIGHTS
 from explorer.library import Entry, own_root
 from explorer.training import read_job
 
-_FILES = (EVENTS, HEADER, HEARTBEAT, STOP, LOG)
-_BELOW = {ARRAYS: (".npz",), CHECKPOINTS: (".pt",)}
+_FILES = (EVENTS, HEADER, HEARTBEAT, STOP, LOG, USAGE, RECORDS, WEIGHTS)
+_BELOW = {ARRAYS: (".npz",), CHECKPOINTS: (".pt",), MEASURING: (".json", ".txt", "")}
 _PART = ".part"  # what a process that was killed was writing just then
 
 
@@ -41,6 +44,8 @@ def delete_run(entry: Entry) -> None:
         raise RunError(f"{folder}: expected a folder directly in {own_root()}. Nothing was deleted.")
     if read_job(folder).live:  # since it was listed
         raise RunError(f"{entry.name} cannot be deleted. {refusal(Entry(entry.place, folder, live=True))}")
+    if process_alive(heartbeat(folder / MEASURING)):
+        raise RunError(f"{entry.name} cannot be deleted. A process is measuring its robustness now.")
     files, folders = _contents(folder)
     for path in sorted(files, key=lambda path: path.name != HEADER):  # without its header it is no run any more
         path.unlink(missing_ok=True)

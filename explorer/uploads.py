@@ -17,7 +17,10 @@ import numpy as np
 
 from core.detached import LOG
 from core.heartbeat import HEARTBEAT, STOP
+from core.robustness.records import MEASURING, RECORDS
 from core.runs import ARRAYS, CHECKPOINTS, EVENTS, HEADER, RunError, validate_run
+from core.usage import USAGE
+from core.weights import WEIGHTS
 
 MIB = 1 << 20
 
@@ -37,7 +40,7 @@ class Limits:
 
 LIMITS = Limits()
 _ARRAY = re.compile(r"[\w.-]{1,100}\.npz")
-_UNREAD = (HEARTBEAT, STOP, LOG)  # files of a run that only its own machine reads
+_UNREAD = (HEARTBEAT, STOP, LOG, USAGE, WEIGHTS)  # files of a run that only its own machine reads
 _TEMPORARY = ".uploads"
 _PIECE = 1 << 16
 
@@ -93,15 +96,15 @@ def _members(archive: zipfile.ZipFile, name: str, limits: Limits) -> tuple[str, 
         path = PurePosixPath(info.filename)
         if path.is_relative_to(above):
             inside = path.relative_to(above)
-            if inside.parts[0] == CHECKPOINTS or str(inside) in _UNREAD:
+            if inside.parts[0] in (CHECKPOINTS, MEASURING) or str(inside) in _UNREAD:
                 continue
             if str(inside) in found:
                 raise UploadError(f"{name}: {path} stands in the archive twice.")
-            if str(inside) in (HEADER, EVENTS) or (str(inside.parent) == ARRAYS and _ARRAY.fullmatch(inside.name)):
+            if str(inside) in (HEADER, EVENTS, RECORDS) or (str(inside.parent) == ARRAYS and _ARRAY.fullmatch(inside.name)):
                 found[str(inside)] = info
                 continue
         raise UploadError(f"{name}: {path} is no file of a run. Expected {HEADER}, {EVENTS} and {ARRAYS}/*.npz.")
-    total = sum(info.file_size for path, info in found.items() if path not in (HEADER, EVENTS))
+    total = sum(info.file_size for path, info in found.items() if path not in (HEADER, EVENTS, RECORDS))
     if total > limits.arrays:
         raise UploadError(f"{name}: its arrays have {_size(total)} unpacked. They may have {_size(limits.arrays)}.")
     return above.name, found
@@ -127,7 +130,7 @@ def _check_name(info: zipfile.ZipInfo, name: str) -> None:
 
 
 def _limit(path: str, limits: Limits) -> int:
-    return {HEADER: limits.header, EVENTS: limits.events}.get(path, limits.arrays)
+    return {HEADER: limits.header, EVENTS: limits.events, RECORDS: limits.events}.get(path, limits.arrays)
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, most: int) -> None:

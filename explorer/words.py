@@ -245,7 +245,10 @@ def sentence(event: AnyEvent, header: RunHeader) -> str:
         case SamplesSaved():
             return f"Predictions on {event.samples} {event.split} images were saved."
         case RobustnessMeasured():
-            return f"Robustness to {event.name} at severity {event.severity:g} was measured."
+            meant = f" ({event.setting})" if event.setting else ""
+            if event.family == "attack" and event.attacked:
+                return f"The attack {event.name} on {task_names(header, event.attacked)}{meant} was measured."
+            return f"Robustness to {event.name.replace('_', ' ')} at severity {event.severity:g}{meant} was measured."
         case PolicyUpdated():
             return f"The sharing policy of {stage_name(header, event.stage)} was updated."
         case GatesUpdated():

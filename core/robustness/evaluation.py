@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
@@ -100,8 +101,22 @@ class Evaluator:
         first = {name: target[:count] for name, target in targets.items()}
         inputs = input_arrays(self.data, images[:count], first)
         answers = prediction_arrays(self.data, {index: answer[:count] for index, answer in predictions.items()})
-        found = {"image": inputs.pop("image")} | answers
+        exact = {task.name for task in self.data.tasks if task.kind in ("segmentation", "class")}
+        found = {name: array if name in exact else coarse(array) for name, array in answers.items()}
+        found["image"] = coarse(inputs.pop("image"))
         return found | ({f"truth.{name}": array for name, array in inputs.items()} if truths else {})
+
+
+def coarse(array: Array) -> Array:
+    """An array to look at in steps of 4 of 256, or of 1 to 2 % in float16: nobody sees it, and it is half as large.
+
+    >>> coarse(np.array([5, 255], np.uint8)).tolist(), coarse(np.array([-127, 62], np.int8)).tolist()
+    ([4, 252], [-124, 60])
+    """
+    if array.dtype == np.float16:
+        return ((array.view(np.uint16) + 8) & 0xFFF0).view(np.float16)  # four of ten digits of the mantissa go
+    steps = np.abs(array) // 4 * 4
+    return np.asarray(np.sign(array) * steps, dtype=array.dtype)
 
 
 def _one_by_one(metric: TaskMetric, answer: Tensor, target: Tensor) -> list[State]:

@@ -18,11 +18,8 @@ import numpy as np
 
 from core.events import RobustnessMeasured
 from core.heartbeat import HEARTBEAT, HEARTBEAT_SECONDS, STOP, beat_of, heartbeat, process_alive, write_whole
-from core.robustness.records import BreakingPoints, Conditions, Record, dump_record, read_records
+from core.robustness.records import MEASURING, BreakingPoints, Conditions, Record, dump_record, read_records
 from core.runs import ARRAYS, RunError, write_arrays
-
-MEASURING = "measuring"
-"""Folder below a run; `core.heartbeat` tells who works in it and asks them to stop."""
 
 Key = tuple[str, float, tuple[int, ...]]
 

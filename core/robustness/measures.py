@@ -27,7 +27,7 @@ def relative_degradation(value: float, clean: float, metric: Metric) -> float:
     """How much worse than clean in percent of the clean value; below 0 where it is better.
 
     >>> from core.tasks import MIOU, RMSE
-    >>> relative_degradation(0.3, 0.6, MIOU), relative_degradation(0.9, 0.6, RMSE)
+    >>> relative_degradation(0.25, 0.5, MIOU), relative_degradation(0.75, 0.5, RMSE)
     (50.0, 50.0)
     """
     return -relative_gain(value, clean, metric)

@@ -23,6 +23,9 @@ from core.events import Event, RobustnessMeasured
 from core.lines import Lines
 
 RECORDS = "robustness.jsonl"
+MEASURING = "measuring"
+"""Folder below a run while someone measures it; `core.heartbeat` tells who that is, and asks them to stop."""
+
 Family = Literal["corruption", "shift", "attack"]
 
 
