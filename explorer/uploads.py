@@ -100,7 +100,9 @@ def _members(archive: zipfile.ZipFile, name: str, limits: Limits) -> tuple[str, 
                 continue
             if str(inside) in found:
                 raise UploadError(f"{name}: {path} stands in the archive twice.")
-            if str(inside) in (HEADER, EVENTS, RECORDS) or (str(inside.parent) == ARRAYS and _ARRAY.fullmatch(inside.name)):
+            if str(inside) in (HEADER, EVENTS, RECORDS) or (
+                str(inside.parent) == ARRAYS and _ARRAY.fullmatch(inside.name)
+            ):
                 found[str(inside)] = info
                 continue
         raise UploadError(f"{name}: {path} is no file of a run. Expected {HEADER}, {EVENTS} and {ARRAYS}/*.npz.")
