@@ -1,11 +1,14 @@
-"""Rows of a table as CSV, JSON, Markdown and LaTeX."""
+"""Rows of a table, as figures, downloads and comparisons give them; as CSV, JSON, Markdown and LaTeX (no torch)."""
 
+import csv
+import io
 import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from explorer.figures.rows import Row, csv_text
+Row = dict[str, str | int | float | None]
+"""One row: column -> value; None where there is none."""
 
 TableKind = Literal["csv", "json", "md", "tex"]
 TABLE_LABELS: dict[TableKind, str] = {"csv": "CSV", "json": "JSON", "md": "Markdown", "tex": "LaTeX"}
@@ -51,6 +54,19 @@ def table_text(rows: Sequence[Row], kind: TableKind, caption: str = "") -> str:
         "tex": lambda: latex_table(rows, caption),
     }
     return writers[kind]()
+
+
+def csv_text(rows: Sequence[Row]) -> str:
+    """Rows as CSV with a header line; None is an empty cell.
+
+    >>> csv_text([{"task": "depth", "value": 0.5}])
+    'task,value\\r\\ndepth,0.5\\r\\n'
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def markdown_table(rows: Sequence[Row]) -> str:
