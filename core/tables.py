@@ -91,6 +91,26 @@ def markdown_table(rows: Sequence[Row]) -> str:
     )
 
 
+def aligned_table(rows: Sequence[Row]) -> str:
+    """The same Markdown with columns filled up to one width, so that it can be read as it is.
+
+    >>> print(aligned_table([{"method": "one", "value": 0.5}, {"method": "separate", "value": 12}]))
+    | method   | value |
+    | :------- | ----: |
+    | one      |   0.5 |
+    | separate |    12 |
+    <BLANKLINE>
+    """
+    lines = [line[2:-2].split(" | ") for line in markdown_table(rows).splitlines()]  # a bar in a cell is "\\|"
+    right = [mark.endswith(":") for mark in lines[1]]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines[1] = ["-" * (w - 1) + ":" if r else ":" + "-" * (w - 1) for w, r in zip(widths, right, strict=True)]
+    return "".join(
+        f"| {' | '.join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True))} |\n"
+        for line in lines
+    )
+
+
 def latex_table(rows: Sequence[Row], caption: str = "") -> str:
     """Rows as a LaTeX table with the rules of the package booktabs, numbers to the right.
 

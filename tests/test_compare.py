@@ -26,7 +26,7 @@ from explorer.figures.compare.front import pareto_front
 from explorer.figures.compare.members import locked_index, method_symbols, share_of
 from explorer.figures.compare.pairs import STRENGTH
 from explorer.figures.compare.quality import placed_members
-from explorer.figures.compare.scores import common_tasks, course, delta, gain, scores_at, task_of
+from explorer.figures.compare.scores import common_tasks, course, delta, gain, scores_at
 from explorer.figures.compare.sharing import agreements, common_ground, difference, shared_pairs
 from explorer.figures.compare.table import score_rows, table_rows
 from explorer.focus import Focus
@@ -285,7 +285,7 @@ def test_gains_and_delta_are_those_of_the_engine() -> None:
 def test_delta_of_the_recorded_runs_is_the_engines(recorded: list[History]) -> None:
     members = gathered(*recorded)
     last = [history.evaluations[-1][1].metrics for history in recorded]
-    tasks = [task_of(task) for task in recorded[0].header.tasks]
+    tasks = [task.task() for task in recorded[0].header.tasks]
     rows = score_rows(members, members[2])
     for row, found in zip(rows, last, strict=True):
         assert row["Δm against C [%] ↑"] == delta_m(found, last[2], tasks)
@@ -346,7 +346,7 @@ def test_other_conditions_are_said(recorded: list[History]) -> None:
 
 def test_the_course_of_delta_is_taken_at_the_same_epoch(recorded: list[History]) -> None:
     members = gathered(*recorded)
-    tasks = [task_of(task) for task in recorded[0].header.tasks]
+    tasks = [task.task() for task in recorded[0].header.tasks]
     at_epoch = {event.epoch: event.metrics for _, event in recorded[2].evaluations}
     for position, value in course(members[0], members[2], None):
         event = recorded[0].event(position)

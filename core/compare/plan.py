@@ -194,11 +194,17 @@ def finished(folder: Path) -> bool:
 
 def told(config: Config) -> Config:
     """The config with those settings as they are by default that its method does not use or that change no numbers."""
-    own = METHOD_SETTINGS.get(config.method)
-    fields = type(config).model_fields
-    changes: dict[str, object] = {
-        field: fields[field].get_default(call_default_factory=True) for field in {*METHOD_SETTINGS.values()} - {own}
-    }
+    return _defaults(config, {*METHOD_SETTINGS.values()} - {METHOD_SETTINGS.get(config.method, "")})
+
+
+def shared(config: Config) -> Config:
+    """The config with what belongs to a method as it is by default: what all runs of a comparison have in common."""
+    return _defaults(config, {"method", *METHOD_SETTINGS.values()})
+
+
+def _defaults(config: Config, fields: set[str]) -> Config:
+    known = type(config).model_fields
+    changes: dict[str, object] = {field: known[field].get_default(call_default_factory=True) for field in fields}
     for group, names in _UNTOLD.items():
         record = getattr(config, group)
         defaults = {name: type(record).model_fields[name].default for name in names}
