@@ -232,9 +232,7 @@ def compare(
     ] = None,
     jobs: Annotated[int, typer.Option(help="Runs that train at the same time, the cores shared out.", min=1)] = 1,
     device: Device = "auto",
-    table: Annotated[
-        bool, typer.Option("--table", help="Train nothing: the tables of what lies in the folder.")
-    ] = False,
+    table: Annotated[bool, typer.Option("--table", help="Only make the tables of what lies in the folder.")] = False,
     measure: Annotated[bool, typer.Option("--measure", help="Measure latency anew, also where it is known.")] = False,
     against: Annotated[
         str | None, typer.Option(help="Method that others are tested against (default: separate, else the first).")
@@ -244,10 +242,15 @@ def compare(
 
     Example: python -m core compare --methods mtsl,one,separate --seeds 0,1,2 --data digits --out runs/digits --jobs 2
 
-    Each method and seed is a run folder below DIR that the explorer opens. The same call again trains only what is
-    missing: finished runs stay, others go on, also after a crash. Ctrl-C writes checkpoints first. retrain and random
-    take over what the mtsl run of the same seed found. In the end each network is timed, and the tables are printed
-    and written as comparison.md, .csv, .json and .tex; `compare --out DIR --table` makes them anew from the folders.
+    Every method and seed is a run folder in OUT that the explorer opens.
+
+    The same call again trains what is missing: finished runs stay, others
+    go on, also after a crash. Ctrl-C writes checkpoints first. retrain and
+    random take over what the mtsl run of the same seed found.
+
+    In the end every network is timed; the tables are printed and written as
+    comparison.md, .csv, .json and .tex. To make them anew from the folders:
+    python -m core compare --out runs/digits --table
     """
     from core.compare.command import run_comparison, show_table
     from core.compare.plan import Request, parse_methods, parse_seeds

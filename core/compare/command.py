@@ -9,7 +9,7 @@ from typing import TextIO
 
 from core.checkpoints import has_checkpoint
 from core.compare.measures import default_against
-from core.compare.plan import Request, check_folders, folder_name, note_asked, plan
+from core.compare.plan import Request, check_folders, note_asked, plan
 from core.compare.report import report, write_report
 from core.compare.results import Comparison, read_comparison
 from core.compare.work import Ended, Watch, train
@@ -101,8 +101,7 @@ def show_table(
     """
     comparison = read_comparison(out, data, methods, seeds)
     if measure is not None:
-        counted = [(run.method, run.seed) for run in comparison.results.values() if run.counts]
-        folders = [out / folder_name(method, comparison.data, seed) for method, seed in counted]
+        folders = [run.folder for run in comparison.results.values() if run.counts and run.folder]
         measure_runs(folders, measure, TextWatch(sys.stdout))
         comparison = read_comparison(out, data, methods, seeds)
     show(comparison, out, against)

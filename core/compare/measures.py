@@ -1,4 +1,4 @@
-"""What is measured of a run, and how values over seeds are written; all tables and files are made of these (no torch)."""
+"""What is measured of a run, and how values over seeds are written: tables and files are made of these (no torch)."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ def measures(comparison: Comparison) -> list[Measure]:
     """All that is measured of the runs of a comparison: key metrics and Δm, other metrics, size and speed, budget."""
     tasks = comparison.header.tasks
     found = [_metric(task, task.metrics[0], "quality") for task in tasks]
-    found.append(Measure("delta_m", "Δm [%] ↑", "quality", comparison.delta, "higher"))
+    found.append(Measure("delta_m", "Δm (%) ↑", "quality", comparison.delta, "higher"))
     found += [_metric(task, metric, "other metrics") for task in tasks for metric in task.metrics[1:]]
     found += [
         Measure("parameters", "parameters", "size and speed", lambda run: run.parameters),
@@ -48,7 +48,7 @@ def measures(comparison: Comparison) -> list[Measure]:
         Measure("epochs", "epochs", "budget", lambda run: run.epochs),
         Measure("steps", "optimizer steps", "budget", lambda run: run.steps),
         Measure("amalgamation", "passes of amalgamation", "budget", lambda run: run.amalgamation),
-        Measure("seconds", "training time [s]", "budget", lambda run: run.seconds),
+        Measure("seconds", "training time (s)", "budget", lambda run: run.seconds),
     ]
     return found
 
@@ -104,7 +104,7 @@ def _magnitude(value: float) -> int:
 
 
 def _metric(task: TaskInfo, metric: MetricInfo, table: Table) -> Measure:
-    unit = f" [{metric.unit}]" if metric.unit else ""
+    unit = f" ({metric.unit})" if metric.unit else ""
     return Measure(
         f"{task.name}.{metric.key}",
         f"{task.label} {metric.label}{unit} {ARROWS[metric.direction]}",
@@ -119,7 +119,7 @@ def _latency(batch: int) -> Measure:
         timed = run.latency.timed if run.latency else ()
         return next((1e3 * found.seconds for found in timed if found.batch == batch), None)
 
-    title = f"latency of {batch} image{'' if batch == 1 else 's'} [ms] ↓"
+    title = f"latency of {batch} image{'' if batch == 1 else 's'} (ms) ↓"
     return Measure(f"latency_{batch}_ms", title, "size and speed", value, "lower", NOT_MEASURED)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.compare.measures import cell, measures, over_seeds, values
+from core.compare.measures import Table, cell, measures, over_seeds, values
 from core.compare.results import Comparison, Result
 from core.compare.rows import (
     Pairing,
@@ -41,13 +41,13 @@ def write_report(comparison: Comparison, against: str | None, out: Path) -> list
     """Write the report and its numbers into `out`; returns the files. Raises `OSError`."""
     found = [] if against is None else pairings(comparison, against)
     what = f"{', '.join(comparison.methods)} on {comparison.data}"
+    titles: dict[Table, str] = {"quality": "Metrics", "size and speed": "Size and speed", "budget": "Budget"}
     texts = {
         "md": report(comparison, against),
         "csv": csv_text(number_rows(comparison)),
         "json": json.dumps(_numbers(comparison, against, found), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
         "tex": "\n".join(
-            latex_table(rows_of(comparison, table), f"{title} of {what}.")
-            for table, title in (("quality", "Metrics"), ("size and speed", "Size and speed"), ("budget", "Budget"))
+            latex_table(rows_of(comparison, table), f"{title} of {what}.") for table, title in titles.items()
         ),
     }
     files = []

@@ -28,6 +28,7 @@ class Result:
     seed: int
     state: Ending
     problem: str = ""
+    folder: Path | None = None
     header: RunHeader | None = None
     scores: Scores = field(default_factory=dict)
     """The last metrics on validation images by task and key; one that was not defined there is left out."""
@@ -44,6 +45,13 @@ class Result:
     def counts(self) -> bool:
         """Whether it is finished."""
         return self.state == "finished"
+
+    @property
+    def ending(self) -> str:
+        """How it stands, in the words of a sentence, with the reason if there is one."""
+        said = {"failed": "failed", "unreadable": "cannot be read", "interrupted": "was interrupted"}
+        reason = f": {self.problem.rstrip('.')}" if self.problem else ""
+        return f"{said.get(self.state, f'is {self.state}')}{reason}"
 
     @property
     def name(self) -> str:
@@ -162,6 +170,7 @@ def _result(run: Run) -> Result:
         seed=run.header.seed,
         state=run.state(),
         problem=getattr(last, "reason", ""),
+        folder=run.folder,
         header=run.header,
         scores=scores[-1] if scores else {},
         parameters=latency.parameters if latency else sizes[-1].parameters if sizes else None,

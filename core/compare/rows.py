@@ -35,7 +35,11 @@ def rows_of(comparison: Comparison, table: Table) -> list[Row]:
 
 def _cell(comparison: Comparison, method: str, measure: Measure) -> str:
     found = values(comparison, method, measure)
-    return cell(found, measure.absent) if found else "no run"
+    if not found:
+        return "no run"
+    if measure.table in ("size and speed", "budget") and len(set(found)) == 1 and found[0] is not None:
+        return number(found[0])  # the same in all runs
+    return cell(found, measure.absent)
 
 
 def pairings(comparison: Comparison, against: str) -> list[Pairing]:
@@ -47,7 +51,7 @@ def pairings(comparison: Comparison, against: str) -> list[Pairing]:
         if method == against:
             continue
         for measure in judged:
-            pairs = {
+            pairs: dict[int, float] = {
                 seed: ours - theirs
                 for seed in comparison.seeds
                 if (ours := _value(comparison.results[method, seed], measure)) is not None
@@ -129,7 +133,7 @@ def quality_notes(comparison: Comparison) -> list[str]:
         notes.append(f"Δm is undefined: there are no runs of `{BASELINE}`, which it is measured against.")
     for run in comparison.results.values():
         if not run.counts:
-            notes.append(f"Not counted: {run.name} is {run.state}{f': {run.problem}' if run.problem else ''}.")
+            notes.append(f"Not counted: {run.name}, {run.ending}.")
             continue
         lost = [
             measure.title
