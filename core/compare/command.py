@@ -68,7 +68,7 @@ def run_comparison(request: Request, out: Path, jobs: int, measure: bool, agains
     check_folders(trials)
     if against is not None and against not in request.methods:
         raise ConfigError(f"`--against` should be one of the methods {', '.join(request.methods)}. Found {against}.")
-    note_asked(out, trials)
+    note_asked(out, sorted(trials, key=lambda trial: request.methods.index(trial.config.method)))
     watch = TextWatch(sys.stdout)
     with stop_signals() as stop_asked:
         try:

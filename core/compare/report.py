@@ -81,7 +81,8 @@ def readme_rows(comparison: Comparison) -> list[Row]:
 
 
 def _part(title: str, rows: Sequence[Row], notes: Sequence[str]) -> list[str]:
-    return [f"## {title}\n", aligned_table(rows), *(f"{note}\n" for note in notes)] if rows else []
+    table = [aligned_table(rows)] if rows else []
+    return [f"## {title}\n", *table, *(f"{note}\n" for note in notes)] if rows or notes else []
 
 
 def _numbers(comparison: Comparison, against: str | None, found: Sequence[Pairing]) -> dict[str, object]:

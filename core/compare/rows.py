@@ -66,7 +66,8 @@ def _value(run: Result, measure: Measure) -> float | None:
 
 
 def pairing_rows(found: Sequence[Pairing]) -> list[Row]:
-    """The tests for people, the mean difference with its 95 % confidence interval."""
+    """The tests for people, the mean difference with its 95 % confidence interval; notes tell of methods without pairs."""
+    alone = _alone(found)
     return [
         {
             "method": pairing.method,
@@ -79,7 +80,16 @@ def pairing_rows(found: Sequence[Pairing]) -> list[Row]:
             "reads as": verdict(pairing),
         }
         for pairing in found
+        if pairing.method not in alone
     ]
+
+
+def _alone(found: Sequence[Pairing]) -> list[str]:
+    """The methods that have no seed in common with the other one."""
+    pairs: dict[str, int] = {}
+    for pairing in found:
+        pairs[pairing.method] = pairs.get(pairing.method, 0) + pairing.found.n
+    return [method for method, n in pairs.items() if not n]
 
 
 def verdict(pairing: Pairing) -> str:
@@ -204,9 +214,11 @@ def pairing_notes(found: Sequence[Pairing]) -> list[str]:
         "Differences are paired by seed. Intervals and the t-test take them to be normal; the other test flips their "
         "signs in all ways and takes them to be symmetric."
     ]
+    if alone := _alone(found):
+        notes.append(f"Without a pair, as no seed of both is finished: {', '.join(alone)}.")
     if most < 2:
         return [*notes, "With fewer than two seeds that both methods have, nothing can be tested."]
     if most <= MOST_FLIPPED:
         notes.append(f"With {most} pairs the smallest possible p of the sign flips is {2.0 ** (1 - most):.2g}.")
-    notes.append(f"No p is corrected for the {len(found)} comparisons made.")
+    notes.append(f"No p is corrected for the {sum(pairing.found.n > 1 for pairing in found)} comparisons made.")
     return notes
