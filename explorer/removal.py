@@ -8,11 +8,13 @@ from pathlib import Path
 
 from core.detached import LOG
 from core.heartbeat import HEARTBEAT, STOP
+from core.latency import LATENCY
 from core.runs import ARRAYS, CHECKPOINTS, EVENTS, HEADER, RunError
+from core.usage import USAGE
 from explorer.library import Entry, own_root
 from explorer.training import read_job
 
-_FILES = (EVENTS, HEADER, HEARTBEAT, STOP, LOG)
+_FILES = (EVENTS, HEADER, HEARTBEAT, STOP, LOG, USAGE, LATENCY)
 _BELOW = {ARRAYS: (".npz",), CHECKPOINTS: (".pt",)}
 _PART = ".part"  # what a process that was killed was writing just then
 

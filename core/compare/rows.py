@@ -66,7 +66,7 @@ def _value(run: Result, measure: Measure) -> float | None:
 
 
 def pairing_rows(found: Sequence[Pairing]) -> list[Row]:
-    """The tests for people, the mean difference with its 95 % confidence interval; notes tell of methods without pairs."""
+    """The tests for people; methods without any pair are left to the notes."""
     alone = _alone(found)
     return [
         {
