@@ -39,8 +39,9 @@ def delete_run(entry: Entry) -> None:
     folder = entry.folder
     if reason := refusal(entry):
         raise RunError(f"{entry.name} cannot be deleted. {reason}")
-    if folder.is_symlink() or folder.resolve().parent != own_root():
-        raise RunError(f"{folder}: expected a folder directly in {own_root()}. Nothing was deleted.")
+    above = own_root() / entry.group
+    if folder.is_symlink() or folder.resolve().parent != above:
+        raise RunError(f"{folder}: expected a folder directly in {above}. Nothing was deleted.")
     if read_job(folder).live:  # since it was listed
         raise RunError(f"{entry.name} cannot be deleted. {refusal(Entry(entry.place, folder, live=True))}")
     files, folders = _contents(folder)

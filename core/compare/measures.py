@@ -75,6 +75,16 @@ def cell(found: Sequence[float | None], absent: str = UNDEFINED) -> str:
     return f"{with_deviation(known)} ({known.n} of {len(found)} {'defined' if absent == UNDEFINED else 'measured'})"
 
 
+def steady_cell(found: Sequence[float | None], absent: str = UNDEFINED) -> str:
+    """The same of sizes and budgets, which stand alone where all runs have the same.
+
+    >>> steady_cell([63, 63]), steady_cell([63, 65])
+    ('63', '64.0 ± 1.4')
+    """
+    first = found[0] if found else None
+    return number(first) if first is not None and len(set(found)) == 1 else cell(found, absent)
+
+
 def with_deviation(found: Spread) -> str:
     """Mean ± standard deviation, to two digits of the latter; "" without any value.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from core.compare.measures import Table, cell, measures, over_seeds, values
+from core.compare.measures import Table, cell, measures, over_seeds, steady_cell, values
 from core.compare.results import Comparison, Result
 from core.compare.rows import (
     Pairing,
@@ -74,10 +74,14 @@ def number_rows(comparison: Comparison) -> list[Row]:
 def readme_rows(comparison: Comparison) -> list[Row]:
     """One row a method for a short table: key metrics, Δm, parameters and MACs, each mean ± standard deviation."""
     short = [m for m in measures(comparison) if m.table == "quality" or m.key in ("parameters", "macs")]
-    return [
-        {"method": method, **{m.title: cell(values(comparison, method, m), m.absent) for m in short}}
-        for method in comparison.methods
-    ]
+    rows: list[Row] = []
+    for method in comparison.methods:
+        row: Row = {"method": method}
+        for measure in short:
+            show = cell if measure.table == "quality" else steady_cell
+            row[measure.title] = show(values(comparison, method, measure), measure.absent)
+        rows.append(row)
+    return rows
 
 
 def _part(title: str, rows: Sequence[Row], notes: Sequence[str]) -> list[str]:

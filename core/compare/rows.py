@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.compare.measures import UNDEFINED, Measure, Table, cell, measures, number, values
+from core.compare.measures import UNDEFINED, Measure, Table, cell, measures, number, steady_cell, values
 from core.compare.plan import BASELINE
 from core.compare.results import Comparison, Result
 from core.compare.statistics import MOST_FLIPPED, Paired, paired
@@ -37,9 +37,7 @@ def _cell(comparison: Comparison, method: str, measure: Measure) -> str:
     found = values(comparison, method, measure)
     if not found:
         return "no run"
-    if measure.table in ("size and speed", "budget") and len(set(found)) == 1 and found[0] is not None:
-        return number(found[0])  # the same in all runs
-    return cell(found, measure.absent)
+    return (steady_cell if measure.table in ("size and speed", "budget") else cell)(found, measure.absent)
 
 
 def pairings(comparison: Comparison, against: str) -> list[Pairing]:
