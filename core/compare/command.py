@@ -38,8 +38,8 @@ class TextWatch(Watch):
             return
         parts = [f"{ended} of {total} ended"]
         for name, beat in beats.items():
-            left = f", {duration(beat.eta_seconds)} left" if beat.eta_seconds is not None else ""
-            parts.append(f"{name} {beat.done:.0%} ({beat.message}{left})")
+            left = "" if beat.eta_seconds is None else f", {duration(beat.eta_seconds)} left"
+            parts.append(f"{name} {beat.done:.0%}{left}")
         line = " · ".join(parts)[: _columns() - 1]
         if line != self.line:
             self._clear()
