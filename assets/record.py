@@ -37,22 +37,11 @@ def record(name: str) -> None:
 def table() -> str:
     """The last metrics of the recorded runs on `rooms`, a row a method, as the README shows them."""
     sys.path.insert(0, str(ROOT))  # this file is started by its path
-    from core.events import Evaluated, StructureChanged
-    from core.runs import read_run
+    from core.compare.report import readme_rows
+    from core.compare.results import read_comparison
+    from core.tables import markdown_table
 
-    rows = []
-    for name in ("mtsl-rooms", "one-rooms", "separate-rooms"):
-        run = read_run(ROOT / "assets" / "runs" / name)
-        tasks = run.header.tasks
-        if not rows:
-            arrows = {"higher": "↑", "lower": "↓"}
-            labels = [f"{t.label} {t.metrics[0].label} {arrows[t.metrics[0].direction]}" for t in tasks]
-            rows += [["method", *labels, "parameters", "MACs an image"], ["---"] * (len(labels) + 3)]
-        last = [event for event in run.events if isinstance(event, Evaluated)][-1].metrics
-        size = [event for event in run.events if isinstance(event, StructureChanged)][-1]
-        values = [f"{last[task.name][task.metrics[0].key]:.4g}" for task in tasks]
-        rows.append([f"`{run.header.method}`", *values, f"{size.parameters:,}", f"{size.macs / 1e6:.1f} M"])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown_table(readme_rows(read_comparison(ROOT / "assets" / "runs", "rooms")))
 
 
 def main() -> None:

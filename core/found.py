@@ -1,6 +1,7 @@
 """What a run found, as settings of another run: its structure to train from scratch, its size for a random tree."""
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from core.config import ConfigError
@@ -13,9 +14,9 @@ def like_run(method: str, folder: Path) -> str:
 
     Raises `ConfigError` for a method that cannot be like another run, and `RunError` as below.
     """
-    if method not in ("retrain", "random"):
-        raise ConfigError(f"`--like` goes with the methods retrain and random. Found {method}.")
-    return structure_setting(folder) if method == "retrain" else size_setting(folder)
+    if method not in LIKE:
+        raise ConfigError(f"`--like` goes with the methods {' and '.join(LIKE)}. Found {method}.")
+    return LIKE[method](folder)
 
 
 def structure_setting(folder: Path) -> str:
@@ -32,6 +33,10 @@ def structure_setting(folder: Path) -> str:
 def size_setting(folder: Path) -> str:
     """The override that gives the last size of a run to the method `random`. Raises `RunError` as above."""
     return f"random.parameters={_last_structure(folder).parameters}"
+
+
+LIKE: Mapping[str, Callable[[Path], str]] = {"retrain": structure_setting, "random": size_setting}
+"""Method that is like another run -> what it takes over from that run's folder, as an override."""
 
 
 def _last_structure(folder: Path) -> StructureChanged:

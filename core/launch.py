@@ -1,7 +1,6 @@
 """From a config or a run folder to a run in training: the one place where all parts meet."""
 
 import contextlib
-import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from core.methods.selective import Selective
 from core.position import ASKED, Position, StopTraining, Tick, TrainingError
 from core.provenance import package_versions, utc_now
 from core.runs import RunError, RunHeader, RunWriter, StageInfo, TaskInfo, read_run
+from core.signals import stop_signals
 from core.training import Trainer
 from core.usage import note_usage
 
@@ -172,7 +172,7 @@ def _train(
 
     keep_freed_memory()  # this process does nothing else
     try:
-        with _threads(config.training.threads), _stop_signals() as stop_asked:
+        with _threads(config.training.threads), stop_signals() as stop_asked:
 
             def building(done: int, total: int) -> None:
                 writer.beat(f"making data: {done} of {total}", 0.0)
@@ -213,22 +213,3 @@ def _threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[Callable[[], str]]:
-    """The first Ctrl-C or SIGTERM asks to stop after the batch under way, the second stops at once."""
-    asked: list[str] = []
-
-    def handle(number: int, frame: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(f"stopped by {signal.Signals(number).name}")
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    before = [signal.signal(number, handle) for number in numbers]
-    try:
-        yield lambda: asked[0] if asked else ""
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

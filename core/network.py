@@ -49,6 +49,10 @@ class TaskNet(nn.Module, ABC):
     def forward(self, images: Tensor, tasks: Sequence[int] | None = None, keep: Collection[Node] = ()) -> Outputs:
         """Answers of `tasks` (all by default) by their index; `keep` only where the network has nodes."""
 
+    def serving(self) -> "TaskNet":
+        """The network that answers once training is over: this one, unless its kind can leave out what is idle."""
+        return self
+
 
 class MultiTaskNet(TaskNet):
     """A network of one module per node of `structure` and one head per task; each node runs once in a pass.

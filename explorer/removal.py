@@ -8,11 +8,13 @@ from pathlib import Path
 
 from core.detached import LOG
 from core.heartbeat import HEARTBEAT, STOP
+from core.latency import LATENCY
 from core.runs import ARRAYS, CHECKPOINTS, EVENTS, HEADER, RunError
+from core.usage import USAGE
 from explorer.library import Entry, own_root
 from explorer.training import read_job
 
-_FILES = (EVENTS, HEADER, HEARTBEAT, STOP, LOG)
+_FILES = (EVENTS, HEADER, HEARTBEAT, STOP, LOG, USAGE, LATENCY)
 _BELOW = {ARRAYS: (".npz",), CHECKPOINTS: (".pt",)}
 _PART = ".part"  # what a process that was killed was writing just then
 
@@ -37,8 +39,9 @@ def delete_run(entry: Entry) -> None:
     folder = entry.folder
     if reason := refusal(entry):
         raise RunError(f"{entry.name} cannot be deleted. {reason}")
-    if folder.is_symlink() or folder.resolve().parent != own_root():
-        raise RunError(f"{folder}: expected a folder directly in {own_root()}. Nothing was deleted.")
+    above = own_root() / entry.group
+    if folder.is_symlink() or folder.resolve().parent != above:
+        raise RunError(f"{folder}: expected a folder directly in {above}. Nothing was deleted.")
     if read_job(folder).live:  # since it was listed
         raise RunError(f"{entry.name} cannot be deleted. {refusal(Entry(entry.place, folder, live=True))}")
     files, folders = _contents(folder)

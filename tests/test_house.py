@@ -37,6 +37,14 @@ TORCH_FREE = (
     "queue",
     "tasks",
     "delta",
+    "found",
+    "latency",
+    "signals",
+    "tables",
+    "compare.plan",
+    "compare.work",
+    "compare.report",
+    "compare.command",
 )
 
 

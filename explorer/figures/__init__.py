@@ -15,7 +15,6 @@
     curves/        its parts, and delta_figure, effects_figure, training_figure on the same axis
     predictions/   predictions_figure, film_figure, classes_figure: sample images and what the network says
     tables.py      the same facts as rows of tables (facts.py: in words)
-    rows.py        a row of a table, and CSV
     axis.py        the axis of a run that timeline and metrics share
     compare/       several runs at one cursor (own list of modules there)
     drawing.py     Drawing: a figure with title, caption, alt text and data, as pages show and export it

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from core.structure import Group, Node
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.curves.series import Baseline, Show, gains, measures, points
 from explorer.figures.facts import node_reason
-from explorer.figures.rows import Row
 from explorer.moments import History, Measurement, Snapshot
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from core.config import Config
-from core.detached import LOG, log_tail
+from core.detached import LOG, complaint, log_tail
 from core.events import AnyEvent, EpochFinished, Evaluated, RunFailed, RunFinished, parse_event
 from core.heartbeat import HEARTBEAT, STOP, Heartbeat, heartbeat, process_alive
 from core.runs import EVENTS, HEADER, Run, RunError, RunHeader, read_header
@@ -162,19 +162,6 @@ def _problem(folder: Path, header: RunHeader | None, events: Sequence[AnyEvent])
         return found or "The process ended without a word."
     # events that are younger than the log are those of a later process, which someone started in a terminal
     return "" if found and _younger(folder / EVENTS, folder / LOG) else found
-
-
-def complaint(log: str) -> str:
-    """What a process said when it gave up: our command line's `error: …`, or the last line of a traceback.
-
-    >>> complaint("epoch 1\\nerror: no such preset\\n  try quick"), complaint("epoch 1")
-    ('no such preset\\n  try quick', '')
-    """
-    _, error, message = f"\n{log}".rpartition("\nerror: ")
-    if error:
-        return message.strip()
-    _, traceback, rest = f"\n{log}".rpartition("\nTraceback (most recent call last):")
-    return rest.strip().rpartition("\n")[2] if traceback else ""
 
 
 def _younger(one: Path, other: Path) -> bool:

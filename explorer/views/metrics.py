@@ -5,12 +5,12 @@ from functools import partial
 
 import streamlit as st
 
+from core.tables import csv_text
 from explorer import library, state, words
 from explorer.figures import delta_drawing, effects_drawing, metrics_drawing, training_drawing
 from explorer.figures.curves.delta import undefined_note
 from explorer.figures.curves.effects import effect_rows
 from explorer.figures.curves.series import Baseline, Show
-from explorer.figures.rows import csv_text
 from explorer.figures.tables import curve_rows, metric_rows
 from explorer.glossary import GLOSSARY
 from explorer.library import Entry

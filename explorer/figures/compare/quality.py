@@ -6,13 +6,13 @@ from typing import Literal
 import plotly.graph_objects as go
 
 from core.runs import TaskInfo
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.compare.cells import apart
 from explorer.figures.compare.front import pareto_front
 from explorer.figures.compare.members import Member, method_symbols, moments, title
 from explorer.figures.compare.scores import common_tasks, course, delta, key_value, measure_title, scores_at
 from explorer.figures.drawing import Drawing
-from explorer.figures.rows import Row
 from explorer.theme import Properties
 
 ALT = (

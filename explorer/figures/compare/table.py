@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from core.delta import Scores
+from core.tables import Row
 from explorer import words
 from explorer.figures.compare.members import Member
 from explorer.figures.compare.scores import (
@@ -17,7 +18,6 @@ from explorer.figures.compare.scores import (
     shared_nodes,
     signed,
 )
-from explorer.figures.rows import Row
 
 BEST = "★"
 """Marks the best of several values; colour has no say."""

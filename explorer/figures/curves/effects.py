@@ -13,12 +13,12 @@ import plotly.graph_objects as go
 
 from core.delta import relative_gain
 from core.structure import Group
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.axis import Span, run_axis
 from explorer.figures.curves.panels import Panel, cells, panels_figure, said
 from explorer.figures.curves.series import Measure, Point, measures, points
 from explorer.figures.drawing import Drawing
-from explorer.figures.rows import Row
 from explorer.moments import History, Phase
 from explorer.theme import Properties
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from core.runs import RunHeader
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
 from explorer.figures.predictions.figure import image_at, note_at
 from explorer.figures.predictions.panels import TaskPanel
-from explorer.figures.rows import Row
 from explorer.moments import History
 from explorer.theme import Properties
 
