@@ -1,57 +1,86 @@
-"""Rebuild the recorded runs in assets/runs/: `python assets/record.py [NAME ...]`, about six minutes on two cores.
+"""Rebuild the recorded runs in assets/runs/ and the tables made from them: `python assets/record.py`.
 
-Every run is trained for real by the command that anybody can type; the same seed on the same kind of processor gives
-the same run. Training states are left out, so that a recorded run stays small. At the end the README's table of
-results is printed, made from the recorded runs alone.
+All methods are trained for real by `python -m core compare`, which anybody can type: three seeds of MTSL and its two
+reference models, one of every other method, on `rooms` with the quick preset; and MTSL on `digits`. They are trained in
+assets/.recording/, about an hour on two cores, and what was stopped there goes on at the next call. Then they take the
+place of the recorded ones, without training states, so that each stays below 3 MB, and the tables of README.md and
+METHODS.md are written from them. The same seed on the same kind of processor gives the same metrics.
+
+`--tables` only writes the tables; METHOD ... trains and takes over those methods alone.
 """
 
+import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+RUNS, WORK = ROOT / "assets" / "runs", ROOT / "assets" / ".recording"
+sys.path.insert(0, str(ROOT))  # this file is started by its path
 
-RUNS = {
-    "mtsl-rooms": ["--data", "rooms", "--method", "mtsl"],
-    "one-rooms": ["--data", "rooms", "--method", "one"],
-    "separate-rooms": ["--data", "rooms", "--method", "separate"],
-    "mtsl-digits": ["--data", "digits", "--method", "mtsl"],
-}
+from core.checkpoints import CHECKPOINTS  # noqa: E402
+from core.compare.plan import folder_name  # noqa: E402
+from core.compare.report import readme_rows, report  # noqa: E402
+from core.compare.results import read_comparison  # noqa: E402
+from core.tables import markdown_table  # noqa: E402
 
-
-def record(name: str) -> None:
-    """Train one run in a temporary folder, then put it in the place of the recorded one."""
-    with tempfile.TemporaryDirectory(dir=ROOT / "assets") as folder:
-        made = Path(folder) / name
-        command = [sys.executable, "-m", "core", "train", "--preset", "quick", "--device", "cpu", "--seed", "0"]
-        subprocess.run([*command, *RUNS[name], "--out", str(made)], cwd=ROOT, check=True)
-        shutil.rmtree(made / "checkpoints")
-        target = ROOT / "assets" / "runs" / name
-        if target.exists():
-            shutil.rmtree(target)
-        made.rename(target)
+SEEDS = {"mtsl": (0, 1, 2), "one": (0, 1, 2), "separate": (0, 1, 2)}
+ONCE = ("selective", "automtl", "snr-trans", "snr-aver", "mmoe", "ml-mmoe", "retrain", "random")
+WANTED = [*((method, seed) for method, seeds in SEEDS.items() for seed in seeds), *((method, 0) for method in ONCE)]
+"""Method and seed of every run on `rooms`, in the order of training."""
 
 
-def table() -> str:
-    """The last metrics of the recorded runs on `rooms`, a row a method, as the README shows them."""
-    sys.path.insert(0, str(ROOT))  # this file is started by its path
-    from core.compare.report import readme_rows
-    from core.compare.results import read_comparison
-    from core.tables import markdown_table
+def recorded_name(method: str, data: str, seed: int) -> str:
+    """What the recorded run is called: `mtsl-rooms`, and `mtsl-rooms-s1` for another seed than 0."""
+    return f"{method}-{data}" if seed == 0 else folder_name(method, data, seed)
 
-    return markdown_table(readme_rows(read_comparison(ROOT / "assets" / "runs", "rooms")))
+
+def train(methods: list[str], seeds: tuple[int, ...], data: str) -> None:
+    """Train what is missing in the working folder, one run after the other, and measure it."""
+    command = [sys.executable, "-m", "core", "compare", "--methods", ",".join(methods), "--data", data, "--jobs", "1"]
+    command += ["--seeds", ",".join(map(str, seeds)), "--device", "cpu", "--out", str(WORK)]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def take_over(method: str, data: str, seed: int) -> None:
+    """Put a run that was trained in the place of the recorded one, without its training states."""
+    made, target = WORK / folder_name(method, data, seed), RUNS / recorded_name(method, data, seed)
+    if target.exists():
+        shutil.rmtree(target)
+    shutil.copytree(made, target, ignore=shutil.ignore_patterns(CHECKPOINTS, "*.lock", "heartbeat*", "*.log"))
+
+
+def tables() -> dict[str, str]:
+    """File -> what stands between its two `results` marks, made from the recorded runs alone."""
+    comparison = read_comparison(RUNS, "rooms", list(dict.fromkeys(method for method, _ in WANTED)))
+    whole = re.sub(r"^# .*\n", "", report(comparison, "mtsl"))
+    return {"README.md": markdown_table(readme_rows(comparison)), "METHODS.md": whole.strip()}
+
+
+def write_tables() -> None:
+    """Write the tables of both files."""
+    for name, text in tables().items():
+        before, _, after = (ROOT / name).read_text().partition("<!-- results -->\n")
+        _, mark, rest = after.partition("<!-- end of results -->")
+        assert mark, f"{name} has no place for results"
+        (ROOT / name).write_text(f"{before}<!-- results -->\n{text}\n{mark}{rest}")
 
 
 def main() -> None:
-    """Record the runs named on the command line, or all of them."""
-    names = sys.argv[1:] or list(RUNS)
-    if unknown := [name for name in names if name not in RUNS]:
-        raise SystemExit(f"unknown run {unknown[0]}; there are: {', '.join(RUNS)}.")
-    for name in names:
-        record(name)
-    print(table())
+    """Train, take over and write the tables, as the command line says."""
+    asked = sys.argv[1:]
+    if asked != ["--tables"]:
+        known = [method for method, _ in WANTED]
+        if unknown := [method for method in asked if method not in known]:
+            raise SystemExit(f"unknown method {unknown[0]}; there are: {', '.join(dict.fromkeys(known))}.")
+        for data, runs in (("rooms", WANTED), ("digits", [("mtsl", 0)])):
+            for method, seed in runs:
+                if not asked or method in asked:
+                    like = ["mtsl"] if method in ("retrain", "random") else []  # they take over what it found
+                    train([*like, method], (seed,), data)
+                    take_over(method, data, seed)
+    write_tables()
 
 
 if __name__ == "__main__":
