@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from core.config import Method
+
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -33,9 +35,16 @@ def train(
     ] = "quick",
     data: Annotated[Literal["rooms", "digits"], typer.Option(help="Data set.")] = "rooms",
     method: Annotated[
-        Literal["mtsl", "one", "separate"],
-        typer.Option(help="mtsl learns the structure; one shares all, separate shares nothing."),
+        Method,
+        typer.Option(
+            help="mtsl learns the structure; one shares all, separate nothing; retrain takes a run's structure, random "
+            "a run's size; selective groups the updates."
+        ),
     ] = "mtsl",
+    like: Annotated[
+        Path | None,
+        typer.Option(help="Run folder: retrain trains its last structure from scratch, random a tree of its size."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and order.", min=0)] = 0,
     device: Device = "auto",
     devices: Devices = 1,
@@ -49,10 +58,12 @@ def train(
     Ctrl-C writes a checkpoint first; `python -m core resume DIR` goes on from there.
     """
     from core.config import preset as settings
+    from core.found import like_run
     from core.launch import build_fabric, start_run
     from core.terminal import TerminalShow
 
-    config = settings(preset, data, method, seed, setting or ())
+    overrides = [*([] if like is None else [like_run(method, like)]), *(setting or ())]
+    config = settings(preset, data, method, seed, overrides)
     with TerminalShow(Console()) as show:
         outcome = start_run(config, out, build_fabric(config, device, devices), show)
     _end(out, outcome)

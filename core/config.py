@@ -118,7 +118,42 @@ class Mtsl(Settings):
         return self
 
 
-Method = Literal["mtsl", "one", "separate"]
+class Selective(Settings):
+    """Selective Task Group Updates: tasks are grouped by how one's step changes another's loss, and step in turn."""
+
+    decay: float = Field(1e-3, gt=0, le=1, description="weight of the newest affinity in its running mean")
+    single_iterations: int = Field(
+        100, ge=0, le=1_000_000, description="batches during which every task steps alone, to get to know affinities"
+    )
+    attribution: Literal["stepped", "official"] = Field(
+        "stepped",
+        description="whose row an effect is written to: the group that stepped, or, as the authors' code does, the "
+        "group that steps next",
+    )
+    group_loss: Literal["sum", "mean"] = Field("sum", description="of the losses of a group, for its step")
+    head_factor: float | None = Field(
+        None, gt=0, le=1000, description="learning rate of the heads over that of the rest; none: the number of tasks"
+    )
+    structure: Literal["one", "separate"] = Field("one", description="what is shared: all but the heads, or nothing")
+
+
+class Retrain(Settings):
+    """A structure that was found before, trained from scratch."""
+
+    partitions: tuple[tuple[tuple[int, ...], ...], ...] | None = Field(
+        None, description="who shares which stage: for every stage the groups of task numbers, such as [[0, 1], [2]]"
+    )
+
+
+class Random(Settings):
+    """A random structure of a given size, as a control."""
+
+    parameters: int | None = Field(
+        None, ge=1, description="weights that the network should have, heads included; the nearest tree is taken"
+    )
+
+
+Method = Literal["mtsl", "one", "separate", "retrain", "random", "selective"]
 Backbone = Annotated[SmallBackbone | PaperBackbone, Field(discriminator="name")]
 
 
@@ -131,6 +166,9 @@ class Config(Settings):
     backbone: Backbone
     training: Training = Training()
     mtsl: Mtsl = Mtsl()
+    retrain: Retrain = Retrain()
+    random: Random = Random()
+    selective: Selective = Selective()
 
 
 Preset = Literal["quick", "paper"]

@@ -20,14 +20,15 @@ def measure_cost(
     MACs are those of convolutions and linear layers at images of `size` (height, width). All nodes of a stage cost the
     same, so this is measured once a backbone and remembered; nothing is computed or allocated (meta device).
     """
-    stages, heads = _measured(backbone, tuple(tasks), size)
+    stages, heads = stage_costs(backbone, tuple(tasks), size)
     return sharing_graph(structure, stages, heads)
 
 
 @lru_cache(maxsize=64)
-def _measured(
+def stage_costs(
     backbone: Backbone, tasks: tuple[Task, ...], size: tuple[int, int]
 ) -> tuple[tuple[SharingNode, ...], tuple[SharingNode, ...]]:
+    """What one node of each stage [S] and each task's head [T] costs, as `measure_cost` counts it."""
     with torch.device("meta"):
         outputs: list[Tensor] = []
         stages = []

@@ -18,15 +18,23 @@ from core.events import Event, RunFailed, RunPaused
 from core.fork import make_fork, plan_fork
 from core.hardware import cpu_has_bfloat16, keep_freed_memory
 from core.methods.base import Method
-from core.methods.fixed import One, Separate
+from core.methods.fixed import One, Random, Retrain, Separate
 from core.methods.mtsl import Mtsl
+from core.methods.selective import Selective
 from core.position import ASKED, Position, StopTraining, Tick, TrainingError
 from core.provenance import package_versions, utc_now
 from core.runs import RunError, RunHeader, RunWriter, StageInfo, TaskInfo, read_run
 from core.training import Trainer
 from core.usage import note_usage
 
-METHODS: dict[str, type[Method]] = {"mtsl": Mtsl, "one": One, "separate": Separate}
+METHODS: dict[str, type[Method]] = {
+    "mtsl": Mtsl,
+    "one": One,
+    "separate": Separate,
+    "retrain": Retrain,
+    "random": Random,
+    "selective": Selective,
+}
 
 Outcome = Literal["finished", "paused", "failed"]
 
@@ -90,7 +98,7 @@ def start_run(config: Config, folder: Path, fabric: Fabric, show: Show | None = 
     """Train a new run into `folder`. Raises `RunError` if it holds one already, `ValueError` for unusable settings."""
     backbone = build_backbone(config)
     header = run_header(config, backbone)
-    METHODS[config.method](config).plan(len(backbone.stages))  # a schedule that cannot be should leave no folder behind
+    METHODS[config.method](config).check(backbone, config.data.tasks)  # what cannot be should leave no folder behind
     with _processes(fabric), _scratch(fabric, header) or RunWriter(folder, header) as writer:
         return _train(config, backbone, writer, fabric, None, show or Show())
 

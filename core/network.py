@@ -6,6 +6,7 @@ torch's global generator or on the order of the tasks.
 """
 
 import zlib
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import deepcopy
@@ -38,7 +39,18 @@ class Fusion(NamedTuple):
     removed: tuple[nn.Module, ...]
 
 
-class MultiTaskNet(nn.Module):
+class TaskNet(nn.Module, ABC):
+    """What the training loop needs of a network: one pass gives every task's answer. Methods bring their own kinds."""
+
+    backbone: Backbone
+    tasks: tuple[Task, ...]
+
+    @abstractmethod
+    def forward(self, images: Tensor, tasks: Sequence[int] | None = None, keep: Collection[Node] = ()) -> Outputs:
+        """Answers of `tasks` (all by default) by their index; `keep` only where the network has nodes."""
+
+
+class MultiTaskNet(TaskNet):
     """A network of one module per node of `structure` and one head per task; each node runs once in a pass.
 
     `tasks` are those of the structure, in its order. `load_pretrained=False` skips the backbone's pretrained weights,

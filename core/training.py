@@ -7,7 +7,7 @@ from generators that carry on, so a run that goes on from a checkpoint makes the
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Literal, TypeVar, cast
 
@@ -19,20 +19,17 @@ from core import events
 from core.backbones import Backbone
 from core.checkpoints import Checkpoints, State
 from core.config import Config, ConfigError
-from core.cost import measure_cost
 from core.data.base import Batch, DataSplits, Split
 from core.loaders import MEMORY_FORMAT, Batches, Loaders
 from core.losses import build_losses
 from core.methods.base import Method
 from core.metrics import build_metrics
-from core.network import MultiTaskNet
-from core.optimizer import FusedAdam
+from core.network import MultiTaskNet, TaskNet
 from core.position import ASKED, Position, StopTraining, Tick, TrainingError
 from core.processes import average_gradients, average_statistics, same_everywhere
 from core.runs import RunWriter
 from core.samples import Array, input_arrays, prediction_arrays
 from core.seeds import generator
-from core.structure import Structure
 
 E = TypeVar("E", bound=events.Event)
 EXPLODED = 1e4
@@ -71,15 +68,19 @@ class Trainer:
                 f"expected at least {least}, a batch for each of {fabric.world_size} devices. Raise the number of "
                 "training images."
             )
-        names = tuple(task.name for task in data.tasks)
-        self._build(method.start(names, len(backbone.stages)), backbone, load_pretrained=True)
+        self.use(method.build(backbone, data.tasks))
         self._begun, self._work_begun = time.monotonic(), 0
 
-    def _build(self, structure: Structure, backbone: Backbone, load_pretrained: bool) -> None:
-        net = MultiTaskNet(backbone, structure, self.data.tasks, self.config.seed, load_pretrained)
-        self.net = net.to(self.fabric.device, memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]
-        settings = self.config.training
-        self.optimizer = FusedAdam(self.net.parameters(), settings.learning_rate, settings.weight_decay)
+    def use(self, net: TaskNet) -> None:
+        """Train this network from here on, with a new optimizer."""
+        self.net: TaskNet = net.to(self.fabric.device, memory_format=MEMORY_FORMAT)  # type: ignore[call-overload]
+        self.optimizer = self.method.optimizer(self.net)
+
+    @property
+    def tree(self) -> MultiTaskNet:
+        """The network of a method whose structure is a tree."""
+        assert isinstance(self.net, MultiTaskNet)
+        return self.net
 
     # ---- the run ----------------------------------------------------------------------------------------------------
 
@@ -107,27 +108,28 @@ class Trainer:
                 self.checkpoints.keep(at.phase)
             self.write(events.PhaseStarted, role=phase.role, epochs=phase.epochs)
             at.started = True
-        if phase.role == "structural-learning":
-            self.method.learn_structure(self, phase)
-        else:
-            while at.done < phase.epochs:
-                self._epoch()
-                self.save()
+        self.method.run_phase(self, phase)
         self._save_predictions()
         at.phase, at.started, at.done, at.batch = at.phase + 1, False, 0, 0
         self.save()
 
+    def train_epochs(self, epochs: int) -> None:
+        """Train and evaluate until `epochs` of this phase are done, with a checkpoint after each."""
+        while self.at.done < epochs:
+            self._epoch()
+            self.save()
+
     def _epoch(self) -> None:
-        """One pass of joint training, then evaluation."""
+        """One pass over the training images, then evaluation."""
         at, settings = self.at, self.config.training
         rate = settings.learning_rate * 0.1 ** sum(at.epoch >= share * settings.epochs for share in settings.milestones)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("factor", 1.0)
         self.net.train()
         began, first = time.monotonic(), at.batch
         batches = self.batches("training")
         for images, targets in batches:
-            self._train_on(images, targets)
+            self.method.train_batch(self, images, targets)
             at.batch += 1
             at.step += 1
             self.pulse(f"epoch {at.epoch + 1} of {settings.epochs}")
@@ -136,6 +138,7 @@ class Trainer:
         losses = {task.name: self.take(task.name) for task in self.data.tasks}
         at.epoch, at.done, at.batch = at.epoch + 1, at.done + 1, 0
         average_statistics(self.fabric, self.net)
+        self.method.after_epoch(self)
         self.write(
             events.EpochFinished, losses=losses, alignment=alignment, learning_rate=rate, samples_per_second=trained
         )
@@ -143,24 +146,41 @@ class Trainer:
             events.Evaluated, split="validation", metrics=self.evaluate(self.data.val), samples=len(self.data.val)
         )
 
-    def _train_on(self, images: Tensor, targets: dict[str, Tensor]) -> None:
-        structure = self.net.structure
+    def joint_step(self, images: Tensor, targets: dict[str, Tensor]) -> None:
+        """One optimizer step on the sum of all tasks' losses and the method's extra loss."""
+        structure = self.net.structure if isinstance(self.net, MultiTaskNet) else None
+        keep = self.method.watched(structure, self.at.epoch) if structure else ()
         with self.fabric.autocast():
-            outputs = self.net(images, keep=self.method.watched(structure, self.at.epoch))
-        losses = {
-            task.name: self.losses[task.name](outputs.predictions[index], targets[task.name])
-            for index, task in enumerate(self.data.tasks)
-        }
+            outputs = self.net(images, keep=keep)
+        losses = self.task_losses(outputs.predictions, targets)
         extra = self.method.extra_loss(outputs.features, structure)
         if extra is not None:
             losses["alignment"] = extra
-        stacked = torch.stack(list(losses.values()))
-        for name, value in zip(losses, stacked.tolist(), strict=True):
-            self.check_loss(name, value)
-            self.add(name, value)
+        self.count_losses(losses)
         self.optimizer.zero_grad(set_to_none=True)
-        self.backward(stacked.sum(), self.optimizer)
+        self.backward(torch.stack(list(losses.values())).sum(), self.optimizer)
         self.optimizer.step()
+
+    def task_losses(self, predictions: Mapping[int, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The loss of every task by its name, in the order of the run's tasks."""
+        return {
+            task.name: self.losses[task.name](predictions[index], targets[task.name])
+            for index, task in enumerate(self.data.tasks)
+        }
+
+    def count_losses(self, losses: Mapping[str, Tensor]) -> list[float]:
+        """Check losses and count them into the epoch's means; returns their values. Raises `TrainingError`."""
+        values = self.check_losses(losses)
+        for name, value in zip(losses, values, strict=True):
+            self.add(name, value)
+        return values
+
+    def check_losses(self, losses: Mapping[str, Tensor]) -> list[float]:
+        """The values of losses. Raises `TrainingError` for one that is NaN, infinite, or exploding."""
+        values: list[float] = torch.stack([loss.detach() for loss in losses.values()]).tolist()
+        for name, value in zip(losses, values, strict=True):
+            self.check_loss(name, value)
+        return values
 
     @torch.no_grad()
     def evaluate(self, split: Split) -> dict[str, dict[str, float]]:
@@ -284,13 +304,13 @@ class Trainer:
     def write_structure(self) -> None:
         """Write the structure from here on, with what it costs."""
         _, height, width = self.data.train[0][0].shape
-        graph = measure_cost(self.net.backbone, self.net.structure, self.data.tasks, (height, width))
+        graph, partitions = self.method.drawn(self.net, (height, width))
         self.write(
             events.StructureChanged,
             graph=graph,
             parameters=graph.parameters,
             macs=graph.macs,
-            partitions=self.net.structure.stages,
+            partitions=partitions,
         )
 
     def _seconds(self) -> float:
@@ -303,7 +323,7 @@ class Trainer:
         state: State = {
             "events": self.writer.position(),
             "at": asdict(self.at) | {"seconds": self._seconds()},
-            "structure": [[list(group) for group in partition] for partition in self.net.structure.stages],
+            "structure": self.method.describe(self.net),
             "net": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "method": self.method.state_dict(),
@@ -313,12 +333,7 @@ class Trainer:
     def load(self, state: State) -> None:
         """Take over the state of a checkpoint, so that `run` goes on from there."""
         self.at = Position(**cast(dict[str, float], state["at"]))  # type: ignore[arg-type]
-        stages = cast(list[list[list[int]]], state["structure"])
-        structure = Structure(
-            tuple(task.name for task in self.data.tasks),
-            tuple(tuple(tuple(group) for group in partition) for partition in stages),
-        )
-        self._build(structure, self.net.backbone, load_pretrained=False)
+        self.use(self.method.rebuild(self.net.backbone, self.data.tasks, state["structure"]))
         self.net.load_state_dict(cast(dict[str, Tensor], state["net"]))
         self.optimizer.load_state_dict(cast(dict[str, object], state["optimizer"]))
         for group in self.optimizer.param_groups:  # a fork may have settings of its own

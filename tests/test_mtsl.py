@@ -158,7 +158,7 @@ def test_the_optimizer_follows_the_fusion(tmp_path: Path) -> None:
         running = trainer(tmp_path / str(copies), f"mtsl.copy_moments={str(copies).lower()}", "mtsl.fuser=average")
         images, targets = next(iter(running.batches("training")))
         running.net.train()
-        running._train_on(images, targets)
+        running.joint_step(images, targets)
         removed = [running.net.module(Node(0, (task,))) for task in range(4)]
         moments = [[running.optimizer.state[w]["exp_avg"].clone() for w in module.parameters()] for module in removed]
         other = next(running.net.module(Node(1, (0,))).parameters())

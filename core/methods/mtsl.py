@@ -50,9 +50,9 @@ class Mtsl(Method):
             return ()
         return task_nodes(structure)
 
-    def extra_loss(self, features: Mapping[Node, Tensor], structure: Structure) -> Tensor | None:
+    def extra_loss(self, features: Mapping[Node, Tensor], structure: Structure | None) -> Tensor | None:
         """Weight times the sum over candidate groups of 1 - mean pairwise CKA of their pooled task nodes."""
-        if not features:
+        if not features or structure is None:
             return None
         terms = [
             1 - mean_pairwise_cka([pooled(features[Node(stage, (task,))]) for task in tasks])
@@ -79,7 +79,7 @@ class Mtsl(Method):
 
     def _decide(self, trainer: "Trainer") -> list[Node]:
         """Measure every candidate group and group its tasks; returns the group nodes that shall be created."""
-        structure, settings = trainer.net.structure, self.config.mtsl
+        structure, settings = trainer.tree.structure, self.config.mtsl
         features = measured_features(trainer, task_nodes(structure))
         fused = []
         for candidate in structure.candidates():
@@ -120,7 +120,7 @@ class Mtsl(Method):
 
     def _create(self, trainer: "Trainer", fused: Sequence[Node]) -> None:
         """Neurons are born: one group node for each group that fuses."""
-        settings, net = self.config.mtsl, trainer.net
+        settings, net = self.config.mtsl, trainer.tree
         start = "average" if settings.fuser == "average" else settings.start
         created = {node: net.start_node(node.stage, node.tasks, start, seed=self.config.seed) for node in fused}
         for node, module in created.items():
@@ -136,7 +136,7 @@ class Mtsl(Method):
 
     def _amalgamate(self, trainer: "Trainer", amalgamation: Amalgamation, epochs: int) -> None:
         """Distil the task nodes into the group nodes; everything else is frozen."""
-        trainer.net.eval()
+        trainer.tree.eval()
         for module in amalgamation.created.values():
             module.train()
         at = trainer.at
@@ -159,7 +159,7 @@ class Mtsl(Method):
             trainer.save()
 
     def _report(self, trainer: "Trainer", amalgamation: Amalgamation, done: float) -> None:
-        names = trainer.net.structure.tasks
+        names = trainer.tree.structure.tasks
         for node in amalgamation.created:
             losses = {names[task]: trainer.take(f"{node.stage}/{node.tasks}/{task}") for task in node.tasks}
             trainer.write(
@@ -169,7 +169,7 @@ class Mtsl(Method):
     def _remove(self, trainer: "Trainer", amalgamation: Amalgamation) -> None:
         """Neurons are removed: group nodes take the places of their task nodes, in network and optimizer."""
         for node, module in amalgamation.created.items():
-            fusion = trainer.net.fuse(node.stage, node.tasks, module)
+            fusion = trainer.tree.fuse(node.stage, node.tasks, module)
             transfer_moments(trainer.optimizer, [fusion])
             if not self.config.mtsl.copy_moments:
                 for weight in module.parameters():
@@ -178,7 +178,7 @@ class Mtsl(Method):
                 events.NodesRemoved,
                 stage=node.stage,
                 tasks=node.tasks,
-                neurons=trainer.net.neurons(node),
+                neurons=trainer.tree.neurons(node),
                 parameters=sum(weight.numel() for weight in fusion.removed[0].parameters()),
             )
         trainer.write_structure()
@@ -189,9 +189,9 @@ class Mtsl(Method):
 
     def load_state_dict(self, state: dict[str, object], trainer: "Trainer") -> None:
         """Take up the amalgamation that was in progress."""
-        created = {node: trainer.net.start_node(node.stage, node.tasks, "copy") for node in saved_nodes(state)}
+        created = {node: trainer.tree.start_node(node.stage, node.tasks, "copy") for node in saved_nodes(state)}
         settings = self.config.mtsl
-        self.amalgamation = Amalgamation(trainer.net, created, settings.amalgamation_learning_rate, self.config.seed)
+        self.amalgamation = Amalgamation(trainer.tree, created, settings.amalgamation_learning_rate, self.config.seed)
         self.amalgamation.load_state_dict(state)
 
 
@@ -211,14 +211,14 @@ def _of_run(groups: Partition, candidate: Candidate) -> Partition:
 
 def _label(trainer: "Trainer", node: Node, task: int) -> str:
     """A task's part in a group node in words, for messages."""
-    structure = trainer.net.structure
+    structure = trainer.tree.structure
     return f"{structure.tasks[task]} into {structure.label(node.tasks)} at stage {node.stage}"
 
 
 @torch.no_grad()
 def measured_features(trainer: "Trainer", nodes: Sequence[Node]) -> dict[Node, Tensor]:
     """Pooled outputs [n, c] of `nodes` over the images that similarity is measured on, in evaluation mode."""
-    settings, net = trainer.config.mtsl, trainer.net
+    settings, net = trainer.config.mtsl, trainer.tree
     split, last = {
         "held-out": (trainer.data.train, True),
         "train": (trainer.data.train, False),

@@ -1,0 +1,41 @@
+"""What a run found, as settings of another run: its structure to train from scratch, its size for a random tree."""
+
+import json
+from pathlib import Path
+
+from core.config import ConfigError
+from core.events import StructureChanged
+from core.runs import RunError, read_run
+
+
+def like_run(method: str, folder: Path) -> str:
+    """The override that makes a run of `method` like the one in `folder`.
+
+    Raises `ConfigError` for a method that cannot be like another run, and `RunError` as below.
+    """
+    if method not in ("retrain", "random"):
+        raise ConfigError(f"`--like` goes with the methods retrain and random. Found {method}.")
+    return structure_setting(folder) if method == "retrain" else size_setting(folder)
+
+
+def structure_setting(folder: Path) -> str:
+    """The override that gives the last structure of a run to the method `retrain`.
+
+    Raises `RunError` if the run cannot be read, or its structure is no tree.
+    """
+    partitions = _last_structure(folder).partitions
+    if partitions is None:
+        raise RunError(f"{folder}: expected a run whose structure is a tree, found one that has no partitions.")
+    return f"retrain.partitions={json.dumps(partitions)}"
+
+
+def size_setting(folder: Path) -> str:
+    """The override that gives the last size of a run to the method `random`. Raises `RunError` as above."""
+    return f"random.parameters={_last_structure(folder).parameters}"
+
+
+def _last_structure(folder: Path) -> StructureChanged:
+    changes = [event for event in read_run(folder).events if isinstance(event, StructureChanged)]
+    if not changes:
+        raise RunError(f"{folder}: expected a run with a structure, found none yet.")
+    return changes[-1]
