@@ -54,10 +54,16 @@ class MlpBackbone(Settings):
     """Fully connected layers, for tables; on images every pixel goes through them on its own."""
 
     name: Literal["mlp"] = "mlp"
-    hidden: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(
-        (128, 64), min_length=1, max_length=64, description="neurons of each layer, which is a stage"
-    )
+    hidden: tuple[int, ...] = Field((128, 64), description="neurons of each layer, which is a stage")
     tower: int = Field(16, ge=1, le=65_536, description="hidden units of each task's head")
+
+    @model_validator(mode="after")
+    def _check_hidden(self) -> "MlpBackbone":
+        if not 1 <= len(self.hidden) <= 64 or not all(1 <= neurons <= 65_536 for neurons in self.hidden):
+            raise ValueError(
+                f"`hidden` should be neurons of 1 to 64 layers, 1 to 65536 each. Found {list(self.hidden)}"
+            )
+        return self
 
 
 class Training(Settings):
