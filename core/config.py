@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from core.data.parameters import DataParameters
+from core.presets import PRESETS
 
 
 class Settings(BaseModel):
@@ -47,6 +48,22 @@ class PaperBackbone(Settings):
 
     name: Literal["paper"] = "paper"
     weights: Literal["imagenet"] | None = Field(None, description="start of the encoder: ImageNet weights or random")
+
+
+class MlpBackbone(Settings):
+    """Fully connected layers, for tables; on images every pixel goes through them on its own."""
+
+    name: Literal["mlp"] = "mlp"
+    hidden: tuple[int, ...] = Field((128, 64), description="neurons of each layer, which is a stage")
+    tower: int = Field(16, ge=1, le=65_536, description="hidden units of each task's head")
+
+    @model_validator(mode="after")
+    def _check_hidden(self) -> "MlpBackbone":
+        if not 1 <= len(self.hidden) <= 64 or not all(1 <= neurons <= 65_536 for neurons in self.hidden):
+            raise ValueError(
+                f"`hidden` should be neurons of 1 to 64 layers, 1 to 65536 each. Found {list(self.hidden)}"
+            )
+        return self
 
 
 class Training(Settings):
@@ -153,8 +170,60 @@ class Random(Settings):
     )
 
 
-Method = Literal["mtsl", "one", "separate", "retrain", "random", "selective"]
-Backbone = Annotated[SmallBackbone | PaperBackbone, Field(discriminator="name")]
+class Snr(Settings):
+    """Sub-Network Routing: parallel sub-networks, and gates that learn which of them a task uses."""
+
+    subnetworks: int = Field(4, ge=2, le=64, description="parallel sub-networks of every stage")
+    width: Literal["equal", "split", "full"] = Field(
+        "equal",
+        description="neurons of a sub-network; equal: as many as give the whole network the weights of one shared "
+        "network, split: those of a stage over the number of sub-networks, full: those of a stage",
+    )
+    penalty: float = Field(1e-4, ge=0, le=100, description="weight of the number of open gates in the loss (lambda)")
+    beta: float = Field(2 / 3, gt=0, le=10, description="temperature of the gates; near 0 they are 0 or 1")
+    gamma: float = Field(-0.1, ge=-10, lt=0, description="lower end of the stretch that lets gates be exactly 0")
+    zeta: float = Field(1.1, gt=1, le=10, description="upper end of the stretch that lets gates be exactly 1")
+    start: float = Field(
+        1.0, ge=-10, le=10, description="log alpha of every gate at the start; gates are half open at 0"
+    )
+    gate_factor: float = Field(
+        1.0, gt=0, le=10_000, description="learning rate of the gates over that of all other weights"
+    )
+
+
+class Mmoe(Settings):
+    """Mixtures of experts, one level or two: every task weighs the experts anew for every example."""
+
+    experts: int = Field(8, ge=2, le=64, description="parallel sub-networks above the shared stages")
+    expert_stages: int = Field(
+        1, ge=1, le=8, description="encoder stages of an expert, the last ones; its decoder is its own too"
+    )
+    width: Literal["equal", "split", "full"] = Field(
+        "equal",
+        description="neurons of every stage; equal: as many as give the whole network the weights of one shared "
+        "network, split: those of a stage over the number of experts, full: those of a stage",
+    )
+    grid: int = Field(
+        4, ge=1, le=32, description="gates see what they read averaged over so many by so many fields of an image"
+    )
+
+
+Method = Literal[
+    "mtsl", "one", "separate", "retrain", "random", "selective", "snr-trans", "snr-aver", "mmoe", "ml-mmoe"
+]
+SETTINGS_OF: dict[str, str] = {
+    "mtsl": "mtsl",
+    "retrain": "retrain",
+    "random": "random",
+    "selective": "selective",
+    "snr-trans": "snr",
+    "snr-aver": "snr",
+    "mmoe": "mmoe",
+    "ml-mmoe": "mmoe",
+}
+"""The record in `Config` that holds a method's own settings; methods that have none are not listed."""
+
+Backbone = Annotated[SmallBackbone | PaperBackbone | MlpBackbone, Field(discriminator="name")]
 
 
 class Config(Settings):
@@ -169,70 +238,11 @@ class Config(Settings):
     retrain: Retrain = Retrain()
     random: Random = Random()
     selective: Selective = Selective()
+    snr: Snr = Snr()
+    mmoe: Mmoe = Mmoe()
 
 
 Preset = Literal["quick", "paper"]
-
-# `quick`: the whole story on two cores in minutes. Reasons for what differs from the paper's settings:
-# - 64x64 rooms and a network of width 16: an epoch of five such networks takes seconds.
-# - learning rate 1e-3 and batch 32: the paper's 1e-4 fine-tunes ImageNet weights, here all weights are new.
-# - 16 epochs, as many as it takes to leave one between all eight structural phases and a third of them for the end.
-# - alignment 0.05 and threshold 0.93: with the paper's 0.2 every similarity exceeds 0.97 within two epochs and all
-#   tasks fuse everywhere; with 0 almost nothing fuses. Between them the stem is shared by all, two groups part above
-#   it, and the last stages stay private: tried on seeds 0, 1 and 2, and on 0.02 to 0.1 with thresholds 0.9 to 0.95.
-# - one thread: with networks this small a second one saves a third of the time on an idle machine, but as soon as
-#   anything else runs (the app, a second run) the two wait for each other and training takes ten times as long.
-# - group nodes start as the mean of their task nodes: with one pass of amalgamation, new weights would not catch up.
-# - a state is kept at the start of every phase, to fork from: networks this small have room on any disk.
-_QUICK_ROOMS: dict[str, JsonValue] = {
-    "data": {"dataset": "rooms"},
-    "backbone": {"name": "small"},
-    "training": {
-        "epochs": 16,
-        "batch_size": 32,
-        "learning_rate": 1e-3,
-        "precision": "float32",
-        "threads": 1,
-        "keep_checkpoints": "phases",
-    },
-    "mtsl": {
-        "min_similarity": 0.93,
-        "alignment_weight": 0.05,
-        "similarity_samples": 128,
-        "start": "average",
-        "amalgamation_learning_rate": 1e-3,
-    },
-}
-# on digits: small images and no decoder, since answers are at image level; a lower threshold, as its tasks differ more
-_QUICK_DIGITS: dict[str, JsonValue] = {
-    "data": {"dataset": "digits"},
-    "backbone": {"name": "small", "decoder_stages": 0, "encoder_stages": 3, "stem_stride": 1},
-    "training": {
-        "epochs": 10,
-        "batch_size": 64,
-        "learning_rate": 2e-3,
-        "precision": "float32",
-        "threads": 1,
-        "keep_checkpoints": "phases",
-    },
-    "mtsl": {
-        "min_similarity": 0.85,
-        "alignment_weight": 0.05,
-        "similarity_samples": 256,
-        "start": "average",
-        "amalgamation_learning_rate": 1e-3,
-    },
-}
-# `paper`: the network and every setting of the MTSL paper; only the data set is ours, in the paper's number of images.
-_PAPER: dict[str, JsonValue] = {"backbone": {"name": "paper"}}
-_PAPER_ROOMS: dict[str, JsonValue] = {"dataset": "rooms", "train": 2975, "val": 500, "height": 128, "width": 128}
-
-_PRESETS: dict[tuple[Preset, str], dict[str, JsonValue]] = {
-    ("quick", "rooms"): _QUICK_ROOMS,
-    ("quick", "digits"): _QUICK_DIGITS,
-    ("paper", "rooms"): _PAPER | {"data": _PAPER_ROOMS},
-    ("paper", "digits"): _PAPER | {"data": {"dataset": "digits", "train": 2975}},
-}
 
 
 def preset(
@@ -245,10 +255,10 @@ def preset(
     >>> preset("quick", "digits", overrides=["training.epochs=3"]).training.epochs
     3
     """
-    if (name, data) not in _PRESETS:
-        known = ", ".join(f"{preset} on {of}" for preset, of in _PRESETS)
+    if (name, data) not in PRESETS:
+        known = ", ".join(f"{preset} on {of}" for preset, of in PRESETS)
         raise ConfigError(f"no preset `{name}` for data `{data}`; there are: {known}.")
-    values: dict[str, JsonValue] = {**_PRESETS[name, data], "method": method, "seed": seed}
+    values: dict[str, JsonValue] = {**PRESETS[name, data], "method": method, "seed": seed}
     for override in overrides:
         values = _override(values, override)
     return parse_config(values)

@@ -2,7 +2,8 @@
 
 Every array is [n, ...]. Images and reconstructions are uint8 [n, H, W, C], class maps uint8 [n, H, W], depth float16
 [n, H, W] in metres, edges uint8 [n, H, W] (probability times 255), normals int8 [n, H, W, 3] (components times 127),
-class tasks int16 [n] as targets and float16 [n, classes] probabilities as predictions.
+class tasks int16 [n] as targets and float16 [n, classes] probabilities as predictions, values float32 [n] in their own
+unit. Of a row of a table there is no image, but `features` float32 [n, C], standardised as the network reads them.
 """
 
 from collections.abc import Mapping
@@ -19,12 +20,15 @@ Array = NDArray[np.generic]
 
 
 def input_arrays(data: DataSplits, images: Tensor, targets: Mapping[str, Tensor]) -> dict[str, Array]:
-    """Arrays `image` and one a task by its name (reconstruction left out: its target is the image)."""
-    found = {"image": _picture(data, images)}
+    """Arrays `image` or `features`, and one a task by its name (reconstruction left out: its target is the image)."""
+    tabular = bool(data.features)
+    found = {"features": images.flatten(1).float().cpu().numpy()} if tabular else {"image": _picture(data, images)}
     for task in data.tasks:
         target = targets[task.name].detach().cpu()
         if task.kind == "class":
             found[task.name] = target.numpy().astype(np.int16)
+        elif task.kind == "value":
+            found[task.name] = target[:, 0].numpy().astype(np.float32)
         elif task.kind == "edges":
             found[task.name] = (target[:, 0] * 255).to(torch.uint8).numpy()
         elif task.kind != "reconstruction":
@@ -41,6 +45,9 @@ def prediction_arrays(data: DataSplits, predictions: Mapping[int, Tensor]) -> di
             found[task.name] = _picture(data, answer)
         elif task.kind == "class":
             found[task.name] = answer.softmax(1).numpy().astype(np.float16)
+        elif task.kind == "value":
+            mean, std = data.scale(task.name)
+            found[task.name] = (answer[:, 0] * std + mean).numpy().astype(np.float32)
         elif task.kind == "edges":
             found[task.name] = (answer[:, 0].sigmoid() * 255).round().to(torch.uint8).numpy()
         elif task.kind == "segmentation":

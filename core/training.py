@@ -134,20 +134,25 @@ class Trainer:
             at.step += 1
             self.pulse(f"epoch {at.epoch + 1} of {settings.epochs}")
         trained = (at.batch - first) * settings.batch_size / max(time.monotonic() - began, 1e-9)
-        alignment = self.take("alignment") if "alignment" in at.sums else None
+        alignment, penalty = (self.take(name) if name in at.sums else None for name in ("alignment", "penalty"))
         losses = {task.name: self.take(task.name) for task in self.data.tasks}
         at.epoch, at.done, at.batch = at.epoch + 1, at.done + 1, 0
         average_statistics(self.fabric, self.net)
         self.method.after_epoch(self)
         self.write(
-            events.EpochFinished, losses=losses, alignment=alignment, learning_rate=rate, samples_per_second=trained
+            events.EpochFinished,
+            losses=losses,
+            alignment=alignment,
+            penalty=penalty,
+            learning_rate=rate,
+            samples_per_second=trained,
         )
         self.write(
             events.Evaluated, split="validation", metrics=self.evaluate(self.data.val), samples=len(self.data.val)
         )
 
-    def joint_step(self, images: Tensor, targets: dict[str, Tensor]) -> None:
-        """One optimizer step on the sum of all tasks' losses and the method's extra loss."""
+    def joint_step(self, images: Tensor, targets: dict[str, Tensor], penalty: Tensor | None = None) -> None:
+        """One optimizer step on the sum of all tasks' losses, the method's extra loss, and a penalty on structure."""
         structure = self.net.structure if isinstance(self.net, MultiTaskNet) else None
         keep = self.method.watched(structure, self.at.epoch) if structure else ()
         with self.fabric.autocast():
@@ -156,6 +161,8 @@ class Trainer:
         extra = self.method.extra_loss(outputs.features, structure)
         if extra is not None:
             losses["alignment"] = extra
+        if penalty is not None:
+            losses["penalty"] = penalty
         self.count_losses(losses)
         self.optimizer.zero_grad(set_to_none=True)
         self.backward(torch.stack(list(losses.values())).sum(), self.optimizer)

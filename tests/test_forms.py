@@ -7,8 +7,20 @@ import pytest
 from pydantic import BaseModel, Field
 from streamlit.testing.v1 import AppTest
 
-from core.config import Config, Mtsl, PaperBackbone, Preset, SmallBackbone, Training, parse_config, preset
-from core.data.parameters import DigitsParameters, RoomsParameters, SceneParameters
+from core.config import (
+    Config,
+    MlpBackbone,
+    Mmoe,
+    Mtsl,
+    PaperBackbone,
+    Preset,
+    SmallBackbone,
+    Snr,
+    Training,
+    parse_config,
+    preset,
+)
+from core.data.parameters import DigitsParameters, FlightsParameters, RoomsParameters, SceneParameters
 from explorer.forms import Control, control, controls, records, variants
 from explorer.forms.controls import as_text, parse_text, shown
 
@@ -17,6 +29,10 @@ RECORDS: tuple[BaseModel, ...] = (
     Mtsl(),
     SmallBackbone(),
     PaperBackbone(),
+    MlpBackbone(),
+    Snr(),
+    Mmoe(),
+    FlightsParameters(),
     RoomsParameters(),
     DigitsParameters(),
     SceneParameters(),
@@ -122,7 +138,7 @@ def test_a_field_that_is_no_setting_is_refused() -> None:
 
 
 def test_variants_and_records_are_those_of_the_config() -> None:
-    assert [*variants(Config, "data")] == ["rooms", "digits"]
+    assert [*variants(Config, "data")] == ["rooms", "digits", "flights"]
     assert variants(Config, "data")["digits"] is DigitsParameters
     assert [*records(preset())] == ["data", "backbone", "training", "mtsl"]
     assert [*records(RoomsParameters())] == ["scene"]

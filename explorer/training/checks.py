@@ -1,6 +1,6 @@
 """Whether a config can be trained, as far as that is known before a process starts and without torch."""
 
-from core.config import Config, ConfigError, SmallBackbone
+from core.config import Config, ConfigError, MlpBackbone, SmallBackbone
 from core.schedule import planned
 
 _PAPER_STAGES = 10
@@ -36,6 +36,8 @@ def n_stages(config: Config) -> int:
     backbone = config.backbone
     if isinstance(backbone, SmallBackbone):
         return 1 + backbone.encoder_stages + backbone.decoder_stages
+    if isinstance(backbone, MlpBackbone):
+        return len(backbone.hidden)
     return _PAPER_STAGES
 
 
