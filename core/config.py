@@ -226,6 +226,19 @@ SETTINGS_OF: dict[str, str] = {
 Backbone = Annotated[SmallBackbone | PaperBackbone | MlpBackbone, Field(discriminator="name")]
 
 
+METHOD_SETTINGS: dict[str, str] = {
+    "mtsl": "mtsl",
+    "retrain": "retrain",
+    "random": "random",
+    "selective": "selective",
+    "snr-trans": "snr",
+    "snr-aver": "snr",
+    "mmoe": "mmoe",
+    "ml-mmoe": "mmoe",
+}
+"""Method -> the field of `Config` that holds its own settings; One and Separate have none."""
+
+
 class Config(Settings):
     """A whole run: same config and seed, same run (bit for bit on one CPU)."""
 

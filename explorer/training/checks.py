@@ -27,6 +27,10 @@ def check_config(config: Config) -> None:
         problems.append(
             f"{config.data.train:,} training images{less} less than a batch of {config.training.batch_size}."
         )
+    if config.method == "retrain" and config.retrain.partitions is None:
+        problems.append("`retrain.partitions`: expected who shares which stage, found none.")
+    if config.method == "random" and config.random.parameters is None:
+        problems.append("`random.parameters`: expected the number of weights, found none.")
     if problems:
         raise ConfigError("\n".join(problems))
 

@@ -6,7 +6,7 @@ from typing import cast, get_args
 import streamlit as st
 from pydantic import JsonValue
 
-from core.config import Config, ConfigError, Preset, parse_config, preset
+from core.config import METHOD_SETTINGS, Config, ConfigError, Preset, parse_config, preset
 from explorer import training
 from explorer.forms import choice_bar, control, field_input, record_form, records, variant_form, variants, words
 from explorer.forms.names import get_name
@@ -65,11 +65,11 @@ def _choices() -> tuple[Preset, Config]:
 def _settings(default: Config, key: str) -> dict[str, JsonValue]:
     """Draw all other settings, those changed most first; returns every setting in plain values."""
     values = default.model_dump(mode="json")
-    methods = control(Config, "method", default.method).choices
+    unused = {*METHOD_SETTINGS.values()} - {METHOD_SETTINGS.get(default.method)}
     for name, record in reversed(records(default).items()):
-        if name in methods and name != default.method:
+        if name in unused:
             continue
-        with st.expander("MTSL" if name == "mtsl" else words(name)):
+        with st.expander(get_name(name) if name in METHOD_SETTINGS.values() else words(name)):
             if name == "backbone":
                 values[name] = variant_form(Config, name, record, f"{key}.{name}")
             else:
