@@ -211,20 +211,7 @@ class Mmoe(Settings):
 Method = Literal[
     "mtsl", "one", "separate", "retrain", "random", "selective", "snr-trans", "snr-aver", "mmoe", "ml-mmoe"
 ]
-SETTINGS_OF: dict[str, str] = {
-    "mtsl": "mtsl",
-    "retrain": "retrain",
-    "random": "random",
-    "selective": "selective",
-    "snr-trans": "snr",
-    "snr-aver": "snr",
-    "mmoe": "mmoe",
-    "ml-mmoe": "mmoe",
-}
-"""The record in `Config` that holds a method's own settings; methods that have none are not listed."""
-
 Backbone = Annotated[SmallBackbone | PaperBackbone | MlpBackbone, Field(discriminator="name")]
-
 
 METHOD_SETTINGS: dict[str, str] = {
     "mtsl": "mtsl",

@@ -83,7 +83,16 @@ def opens(app: AppTest) -> list[str]:
 # ---- the form -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "data", "method"), PRESETS)
+@pytest.mark.parametrize("method", ["retrain", "random"])
+def test_a_method_that_needs_another_run_says_what_is_missing(root: Path, method: str) -> None:
+    app = page()
+    app.segmented_control(key="train.method").set_value(method)
+    checked(app.run())
+    assert any(f"`{method}." in found.value.replace("\\", "") for found in app.error)
+    assert app.button(key=START).disabled
+
+
+@pytest.mark.parametrize(("name", "data", "method"), [case for case in PRESETS if case[2] not in ("retrain", "random")])
 def test_the_page_starts_from_the_preset(root: Path, name: Preset, data: str, method: str) -> None:
     app = page()
     for what, choice in (("method", method), ("data", data), ("preset", name)):

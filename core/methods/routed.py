@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core import events
 from core.backbones import Backbone
-from core.config import SETTINGS_OF, ConfigError
+from core.config import METHOD_SETTINGS, ConfigError
 from core.layout import Layout, Width, fitted
 from core.methods.base import Method
 from core.network import TaskNet
@@ -53,7 +53,7 @@ class Routed(Method):
         try:
             return fitted(backbone, tasks, layout, self.width), layout
         except ValueError as error:
-            settings = SETTINGS_OF[self.config.method]
+            settings = METHOD_SETTINGS[self.config.method]
             raise ConfigError(f"`{settings}.width`: {error} Use {settings}.width=full.") from None
 
     def build(self, backbone: Backbone, tasks: Sequence[Task], load_pretrained: bool = True) -> TaskNet:

@@ -67,7 +67,7 @@ def choose_tasks(scene: Scene) -> None:
         format_func=lambda tasks: " + ".join(labels[task] for task in tasks) or "All tasks",
         key=state.held(state.TASK, picked),
         width=220,
-        on_change=lambda: state.pick(Focus(None, st.session_state[state.TASK])),
+        on_change=lambda: state.pick(Focus(scene.view.stage, st.session_state[state.TASK])),
     )
 
 

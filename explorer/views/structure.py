@@ -11,6 +11,8 @@ from explorer.figures.tables import birth_rows, count_rows, group_rows, node_row
 from explorer.glossary import GLOSSARY
 from explorer.player import (
     Scene,
+    choose_stage,
+    choose_tasks,
     cursor_page,
     graph_works,
     offer_animation,
@@ -71,15 +73,17 @@ def _beside(scene: Scene) -> None:
 
 def _graph(scene: Scene) -> None:
     view, name = scene.view, scene.file("structure")
-    st.segmented_control(
-        "The graph grows",
-        list(ORIENTATIONS),
-        format_func=lambda orient: ORIENTATIONS[orient],
-        required=True,
-        label_visibility="collapsed",
-        key=state.held(state.ORIENT, view.orient),
-        on_change=lambda: state.change(orient=st.session_state[state.ORIENT]),
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "The graph grows",
+            list(ORIENTATIONS),
+            format_func=lambda orient: ORIENTATIONS[orient],
+            required=True,
+            key=state.held(state.ORIENT, view.orient),
+            on_change=lambda: state.change(orient=st.session_state[state.ORIENT]),
+        )
+        choose_stage(scene)
+        choose_tasks(scene)
     drawing = sharing_drawing(scene.history, scene.snapshot, view.orient, view.focus)
     if graph_works():
         show_graph(scene)

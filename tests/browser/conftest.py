@@ -33,7 +33,7 @@ QUIET = (
 # opened below a page's address, Streamlit's script first asks there for what only the root gives, and tries again
 PROBE = re.compile(r"/\w+/_stcore/(health|host-config)$")
 ROOMS = Plan(structural_phases=3)
-expect.set_options(timeout=40_000)  # a loaded machine takes its time
+expect.set_options(timeout=60_000)  # a loaded machine takes its time, and so does a process that imports torch
 
 
 @dataclass
@@ -145,7 +145,7 @@ def visit(browser: Browser, server: Server) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": width, "height": 1000}, color_scheme=theme)  # type: ignore[arg-type]
         contexts.append(context)
         page = watch.over(context.new_page())
-        page.set_default_timeout(40_000)
+        page.set_default_timeout(60_000)
         page.goto(f"{(at or server).address}/{path}")
         return page
 

@@ -13,17 +13,8 @@ from tests._zips import BAD, small_run, zipped
 from tests.browser.conftest import Open, Server, serve
 
 pytestmark = pytest.mark.browser
-PATIENCE = 60_000
 MANY = 200
 SHOWN_BAD = ("not a zip", "leads out", "newer schema", "broken line", "pickle", "no header")
-
-
-@pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    """Wait long for what a page should come to show."""
-    expect.set_options(timeout=PATIENCE)
-    yield
-    expect.set_options(timeout=None)
 
 
 @pytest.fixture(scope="module")

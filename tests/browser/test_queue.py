@@ -12,11 +12,11 @@ from core.runs import read_header
 from explorer.training import Queue, jobs
 from tests._runs import Plan, write_run
 from tests.browser.conftest import Open, serve
-from tests.browser.test_train import CHIP, card, number, opened, patience, runs
+from tests.browser.test_train import CHIP, card, number, opened, runs
 from tests.test_training_jobs import await_job
 
 pytestmark = pytest.mark.browser
-__all__ = ["patience", "runs"]  # fixtures
+__all__ = ["runs"]  # a fixture
 
 
 def test_a_sweep_waits_and_trains_one_by_one_and_a_run_is_forked(visit: Open, runs: Path) -> None:

@@ -19,16 +19,6 @@ from tests.test_training_jobs import await_job, small
 
 pytestmark = pytest.mark.browser
 CHIP = ".stMarkdownBadge"
-PATIENCE = 60_000
-"""Milliseconds that anything may take on a busy machine, such as a process that imports torch."""
-
-
-@pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    """Wait long for what a page should come to show."""
-    expect.set_options(timeout=PATIENCE)
-    yield
-    expect.set_options(timeout=None)
 
 
 @pytest.fixture
