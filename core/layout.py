@@ -55,6 +55,8 @@ class Layout:
             raise ValueError(f"`gated` should be stages below the last. Found {self.gated}.")
         if self.law is None and (self.transform or (self.source is not None and self.counts[self.source] != 1)):
             raise ValueError("softmax gates read one sub-network and go without transformations.")
+        if self.law is None and len({self.counts[stage] for stage in inner.head_stages}) > 1:
+            raise ValueError("softmax gates need as many sub-networks at every stage that heads read.")
 
 
 class Wiring(NamedTuple):
