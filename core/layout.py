@@ -111,7 +111,7 @@ def fitted(backbone: Backbone, tasks: Sequence[Task], layout: Layout, width: Wid
     >>> from core.backbones import mlp
     >>> layout = Layout(counts=(4, 4), gated=(0,), law=HardConcrete(), transform=True)
     >>> [fitted(mlp(10, hidden=(64, 32)), (), layout, width).stages[0].neurons for width in ("equal", "split", "full")]
-    [19, 16, 64]
+    [11, 16, 64]
     """
     if width == "full":
         return backbone
