@@ -55,6 +55,8 @@ class Layout:
             raise ValueError(f"`gated` should be stages below the last. Found {self.gated}.")
         if self.law is None and (self.transform or (self.source is not None and self.counts[self.source] != 1)):
             raise ValueError("softmax gates read one sub-network and go without transformations.")
+        if self.law is None and len({self.counts[stage] for stage in inner.head_stages}) > 1:
+            raise ValueError("softmax gates need as many sub-networks at every stage that heads read.")
 
 
 class Wiring(NamedTuple):
@@ -109,7 +111,7 @@ def fitted(backbone: Backbone, tasks: Sequence[Task], layout: Layout, width: Wid
     >>> from core.backbones import mlp
     >>> layout = Layout(counts=(4, 4), gated=(0,), law=HardConcrete(), transform=True)
     >>> [fitted(mlp(10, hidden=(64, 32)), (), layout, width).stages[0].neurons for width in ("equal", "split", "full")]
-    [19, 16, 64]
+    [11, 16, 64]
     """
     if width == "full":
         return backbone
