@@ -7,14 +7,19 @@ unit. Of a row of a table there is no image, but `features` float32 [n, C], stan
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.data.base import DataSplits
+from core import events
+from core.data.base import Batch, DataSplits
 from core.tasks import Task
+
+if TYPE_CHECKING:
+    from core.training import Trainer
 
 Array = NDArray[np.generic]
 
@@ -70,3 +75,30 @@ def _dense(task: Task, values: Tensor) -> Array:
 def _picture(data: DataSplits, images: Tensor) -> Array:
     shown = data.picture(images.detach().float().cpu())
     return (shown.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy()  # [n, H, W, C]
+
+
+def save_inputs(trainer: "Trainer") -> None:
+    """Keep the first validation images and their targets in the run folder, if its settings want any."""
+    if batch := _first_images(trainer):
+        _save(trainer, "inputs", input_arrays(trainer.data, *batch))
+
+
+@torch.no_grad()
+def save_predictions(trainer: "Trainer") -> None:
+    """Keep what the network answers to these images now."""
+    if batch := _first_images(trainer):
+        trainer.net.eval()
+        with trainer.fabric.autocast():
+            predictions = trainer.net(batch[0]).predictions
+        _save(trainer, "predictions", prediction_arrays(trainer.data, predictions))
+
+
+def _first_images(trainer: "Trainer") -> Batch | None:
+    count = min(trainer.config.training.samples, len(trainer.data.val))
+    return next(iter(trainer.loaders.ordered(trainer.data.val, range(count)))) if count else None
+
+
+def _save(trainer: "Trainer", holds: Literal["inputs", "predictions"], arrays: dict[str, Array]) -> None:
+    file, count = f"{holds}-phase{trainer.at.phase:03d}.npz", len(next(iter(arrays.values())))
+    trainer.writer.save_arrays(file, arrays)
+    trainer.write(events.SamplesSaved, file=file, holds=holds, split="validation", samples=count)

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Literal, TypeVar, cast
+from typing import TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -19,7 +19,7 @@ from core import events
 from core.backbones import Backbone
 from core.checkpoints import Checkpoints, State
 from core.config import Config, ConfigError
-from core.data.base import Batch, DataSplits, Split
+from core.data.base import DataSplits, Split
 from core.loaders import MEMORY_FORMAT, Batches, Loaders
 from core.losses import build_losses
 from core.methods.base import Method
@@ -28,12 +28,13 @@ from core.network import MultiTaskNet, TaskNet
 from core.position import ASKED, Position, StopTraining, Tick, TrainingError
 from core.processes import average_gradients, average_statistics, same_everywhere
 from core.runs import RunWriter
-from core.samples import Array, input_arrays, prediction_arrays
+from core.samples import save_inputs, save_predictions
 from core.seeds import generator
 
 E = TypeVar("E", bound=events.Event)
 EXPLODED = 1e4
 """A loss this many times its first value (and at least this large) counts as exploding."""
+_OF_SETTINGS = ("weight_decay", "factor")  # what of an optimizer's groups comes from settings, not from training
 
 
 class Trainer:
@@ -90,7 +91,7 @@ class Trainer:
             if not self.at.begun:
                 self.write(events.RunStarted)
                 self.write_structure()
-                self._save_inputs()
+                save_inputs(self)
                 self.at.begun = True
                 self.save()
             while self.at.phase < len(self.plan):
@@ -109,7 +110,7 @@ class Trainer:
             self.write(events.PhaseStarted, role=phase.role, epochs=phase.epochs)
             at.started = True
         self.method.run_phase(self, phase)
-        self._save_predictions()
+        save_predictions(self)
         at.phase, at.started, at.done, at.batch = at.phase + 1, False, 0, 0
         self.save()
 
@@ -204,32 +205,6 @@ class Trainer:
             self.pulse("evaluating", counts=False)
         found = {name: metric.compute() for name, metric in metrics.items()}
         return {name: {key: v for key, v in values.items() if math.isfinite(v)} for name, values in found.items()}
-
-    def _sample_batch(self) -> Batch | None:
-        """The validation images whose predictions are kept; None where none shall be."""
-        count = min(self.config.training.samples, len(self.data.val))
-        return next(iter(self.loaders.ordered(self.data.val, range(count)))) if count else None
-
-    def _save_inputs(self) -> None:
-        batch = self._sample_batch()
-        if batch:
-            self._save_samples("inputs", input_arrays(self.data, *batch))
-
-    @torch.no_grad()
-    def _save_predictions(self) -> None:
-        batch = self._sample_batch()
-        if batch:
-            self.net.eval()
-            with self.fabric.autocast():
-                predictions = self.net(batch[0]).predictions
-            self._save_samples("predictions", prediction_arrays(self.data, predictions))
-
-    def _save_samples(self, holds: Literal["inputs", "predictions"], arrays: dict[str, Array]) -> None:
-        file = f"{holds}-phase{self.at.phase:03d}.npz"
-        self.writer.save_arrays(file, arrays)
-        self.write(
-            events.SamplesSaved, file=file, holds=holds, split="validation", samples=len(next(iter(arrays.values())))
-        )
 
     # ---- what methods use -------------------------------------------------------------------------------------------
 
@@ -342,9 +317,10 @@ class Trainer:
         self.at = Position(**cast(dict[str, float], state["at"]))  # type: ignore[arg-type]
         self.use(self.method.rebuild(self.net.backbone, self.data.tasks, state["structure"]))
         self.net.load_state_dict(cast(dict[str, Tensor], state["net"]))
+        wanted = [{key: group[key] for key in _OF_SETTINGS if key in group} for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(cast(dict[str, object], state["optimizer"]))
-        for group in self.optimizer.param_groups:  # a fork may have settings of its own
-            group["weight_decay"] = self.config.training.weight_decay
+        for group, settings in zip(self.optimizer.param_groups, wanted, strict=True):
+            group.update(settings)  # a fork may have settings of its own
         if not self.at.started:
             self.at.work = self._batches_per_epoch() * sum(phase.epochs for phase in self.plan[: self.at.phase])
         if state["method"] is not None:

@@ -141,7 +141,7 @@ def test_a_field_that_is_no_setting_is_refused() -> None:
 def test_variants_and_records_are_those_of_the_config() -> None:
     assert [*variants(Config, "data")] == ["rooms", "digits", "flights"]
     assert variants(Config, "data")["digits"] is DigitsParameters
-    assert [*records(preset())] == ["data", "backbone", "training", *METHOD_SETTINGS.values()]
+    assert [*records(preset())] == ["data", "backbone", "training", *dict.fromkeys(METHOD_SETTINGS.values())]
     assert [*records(RoomsParameters())] == ["scene"]
 
 

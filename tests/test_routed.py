@@ -156,6 +156,14 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path: Path, method: str, 
     assert_same_run(cut, whole)
 
 
+def test_gates_keep_their_rate_and_no_weight_decay_over_a_checkpoint(tmp_path: Path) -> None:
+    trained(tmp_path / "run", "snr-trans", "digits", "training.weight_decay=0.1", "snr.gate_factor=7")
+    after = trainer(tmp_path / "after", "snr-trans", "training.weight_decay=0.1", "snr.gate_factor=3")  # as a fork may
+    after.load(load_checkpoint(tmp_path / "run"))
+    kept = [(group.get("factor"), group["weight_decay"]) for group in after.optimizer.param_groups]
+    assert kept == [(None, 0.1), (3, 0.0)]
+
+
 @pytest.mark.parametrize("method", ["snr-aver", "mmoe"])
 def test_a_loss_that_is_no_number_stops_with_task_and_step(tmp_path: Path, method: str) -> None:
     running = trainer(tmp_path, method)
