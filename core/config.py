@@ -132,6 +132,46 @@ class Selective(Settings):
     structure: Literal["one", "separate"] = Field("one", description="what is shared: all but the heads, or nothing")
 
 
+class AutoMtl(Settings):
+    """AutoMTL: every task shares, owns or skips each operation, as policies learn it; then training from scratch."""
+
+    grain: Literal["stage", "convolution"] = Field("stage", description="what has a policy: stages, or convolutions")
+    pretrain_epochs: int = Field(54, ge=0, le=10_000, description="epochs on the mean of all three branches, at first")
+    policy_epochs: int = Field(108, ge=1, le=10_000, description="epochs in which policies are learned")
+    policy_iterations: int = Field(100, ge=1, le=100_000, description="batches in a row that train the policies")
+    network_iterations: int = Field(
+        400, ge=1, le=100_000, description="batches in a row, of the other half of the data, that train the network"
+    )
+    policy_learning_rate: float = Field(0.01, gt=0, le=10, description="of the Adam that trains the policies")
+    policy_weight_decay: float = Field(5e-4, ge=0, le=1, description="of the Adam that trains the policies")
+    network_optimizer: Literal["sgd", "adam"] = Field(
+        "sgd", description="what trains the network while policies are learned; sgd: with momentum 0.9"
+    )
+    network_learning_rate: float = Field(1e-3, gt=0, le=1, description="of the network while policies are learned")
+    network_weight_decay: float = Field(1e-4, ge=0, le=1, description="of the network while policies are learned")
+    temperature: float = Field(5.0, gt=0, le=1000, description="of the Gumbel-softmax at first; low: hard choices")
+    temperature_factor: float = Field(0.965, gt=0, le=1, description="by which the temperature falls at a time")
+    temperature_every: int = Field(101, ge=1, le=100_000, description="policy batches after which it falls")
+    regulariser_weight: float = Field(5e-4, ge=0, le=100, description="of the pull towards sharing")
+    regulariser_scale: float = Field(6.0, gt=0, le=100, description="how steep that pull is")
+    choose: Literal["sampled", "likeliest"] = Field(
+        "sampled", description="how policies become choices: drawn by their probabilities, as in the paper, or the best"
+    )
+    sample_seed: int | None = Field(None, ge=0, lt=2**31, description="of drawn choices; none: the run's seed")
+    forced_shared: int = Field(
+        0, ge=0, le=10_000, description="operations, from the image up, that all tasks share whatever policies say"
+    )
+    post_training: Literal["scratch", "continue"] = Field(
+        "scratch", description="weights that training starts from once choices are made: new ones, or those of before"
+    )
+    steps: Literal["joint", "per-task"] = Field(
+        "joint", description="optimizer steps a batch: one on all losses, or, as the authors' code does, one a task"
+    )
+    choices: tuple[tuple[int, ...], ...] | None = Field(
+        None, description="choices of every task, 0 shared, 1 own, 2 skip, such as [[0, 1], [0, 2]]; none: learned"
+    )
+
+
 class Retrain(Settings):
     """A structure that was found before, trained from scratch."""
 
@@ -148,7 +188,7 @@ class Random(Settings):
     )
 
 
-Method = Literal["mtsl", "one", "separate", "retrain", "random", "selective"]
+Method = Literal["mtsl", "one", "separate", "retrain", "random", "selective", "automtl"]
 Backbone = Annotated[SmallBackbone | PaperBackbone, Field(discriminator="name")]
 
 
@@ -164,6 +204,7 @@ class Config(Settings):
     retrain: Retrain = Retrain()
     random: Random = Random()
     selective: Selective = Selective()
+    automtl: AutoMtl = AutoMtl()
 
 
 Preset = Literal["quick", "paper"]

@@ -19,6 +19,7 @@ from core.config import Config, PaperBackbone, parse_config
 from core.data.load import load_data
 from core.events import Event, RunFailed, RunPaused
 from core.hardware import cpu_has_bfloat16, keep_freed_memory
+from core.methods.automtl import AutoMtl
 from core.methods.base import Method
 from core.methods.fixed import One, Random, Retrain, Separate
 from core.methods.mtsl import Mtsl
@@ -34,6 +35,7 @@ METHODS: dict[str, type[Method]] = {
     "retrain": Retrain,
     "random": Random,
     "selective": Selective,
+    "automtl": AutoMtl,
 }
 
 Outcome = Literal["finished", "paused", "failed"]

@@ -1,0 +1,354 @@
+"""AutoMTL: policies learn what every task shares, has as its own, or skips; then the network is trained from scratch.
+
+Zhang, Liu, and Guan, "AutoMTL: A Programming Framework for Automating Efficient Multi-Task Learning", NeurIPS 2022.
+Three stages (section 4.4 there): pre-training of a supermodel in which every operation gives every task the mean of a
+shared, a task-specific and a skipped branch; policy training, in which batches of one half of the data train the
+policies, and batches of the other half the network, both on samples of the policies; and post-training of the network
+that is left once a choice is drawn for every operation and task, from scratch.
+
+What differs from the authors' code: an optimizer step is taken on the sum of all tasks' losses, as all methods here do,
+so that runs of equal epochs have equal steps (`steps="per-task"` takes one a task, as theirs does); Adam has its usual
+betas; tasks weigh the same; during policy training the metrics are those of the mixture by the policies' probabilities,
+not of their likeliest choices, which nothing has trained on. Options where the paper leaves the outcome to chance: its
+authors note that learned policies stay soft, so the seed of the draw says as much as they do; `choose="likeliest"`
+takes the best choice everywhere. At the grain of stages a whole stage is one operation; at that of convolutions it is
+as in the paper.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor
+
+from core import events
+from core.backbones import Backbone
+from core.config import Config, ConfigError
+from core.loaders import Batches
+from core.methods.base import Method, dropped_rate
+from core.network import TaskNet
+from core.optimizer import FusedAdam
+from core.policy import (
+    CHOICES,
+    Choice,
+    depth_weights,
+    gumbel_softmax,
+    policy_regulariser,
+    sampled_choices,
+    temperature_at,
+)
+from core.policy_graph import policy_graph
+from core.position import Position
+from core.processes import same_everywhere
+from core.schedule import Phase
+from core.seeds import generator
+from core.sharing import SharingGraph
+from core.structure import Partition, Structure
+from core.supermodel import AutoMtlNet
+from core.tasks import Task
+from core.turns import Turn, turn_at, turn_batch
+
+if TYPE_CHECKING:
+    from core.training import Trainer
+
+_REGULARISER = "policy regulariser"
+
+
+class AutoMtl(Method):
+    """AutoMTL with the settings of `config.automtl`."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.searching = False
+        """Whether policies are being learned; then the network has another optimizer, and they have their own."""
+        self.policy_optimizer: torch.optim.Adam | None = None
+
+    # ---- network and plan -------------------------------------------------------------------------------------------
+
+    def start(self, tasks: Sequence[str], n_stages: int) -> Structure:
+        """Everything shared, which the policies are pulled to."""
+        return Structure.shared(tasks, n_stages)
+
+    def check(self, backbone: Backbone, tasks: Sequence[Task]) -> None:
+        """Raise `ConfigError` for settings that do not fit this backbone and data, before anything is written."""
+        settings, batch = self.config.automtl, self.config.training.batch_size
+        try:
+            nodes = len(AutoMtlNet(backbone, tasks[:1], settings.grain, load_pretrained=False).depths)
+        except ValueError as error:
+            raise ConfigError(f"`automtl.grain`: {error}") from None
+        if settings.forced_shared > nodes:
+            raise ConfigError(
+                f"`automtl.forced_shared` should be at most {nodes}, the operations of this backbone. "
+                f"Found {settings.forced_shared}."
+            )
+        given = settings.choices
+        if given is not None and (len(given) != len(tasks) or any(len(of_task) != nodes for of_task in given)):
+            raise ConfigError(
+                f"`automtl.choices` should hold {nodes} choices for each of {len(tasks)} tasks. "
+                f"Found {[len(of_task) for of_task in given]}."
+            )
+        if given is None and self.config.data.train < 2 * batch:
+            raise ConfigError(
+                f"`data.train` should be at least {2 * batch}, a batch for each half of policy training. "
+                f"Found {self.config.data.train}."
+            )
+
+    def build(self, backbone: Backbone, tasks: Sequence[Task], load_pretrained: bool = True) -> TaskNet:
+        """The supermodel, or the network of the given choices."""
+        given = self.config.automtl.choices
+        choices = None if given is None else [[CHOICES[choice] for choice in of_task] for of_task in given]
+        return self._net(backbone, tasks, choices, load_pretrained)
+
+    def _net(
+        self,
+        backbone: Backbone,
+        tasks: Sequence[Task],
+        choices: Sequence[Sequence[Choice]] | None,
+        load_pretrained: bool = True,
+    ) -> AutoMtlNet:
+        return AutoMtlNet(backbone, tasks, self.config.automtl.grain, choices, self.config.seed, load_pretrained)
+
+    def describe(self, net: TaskNet) -> object:
+        """The choices, if they are made, and whether policies are being learned."""
+        choices = _automtl(net).choices
+        return {
+            "choices": None if choices is None else [list(of_task) for of_task in choices],
+            "search": self.searching,
+        }
+
+    def rebuild(self, backbone: Backbone, tasks: Sequence[Task], description: object) -> TaskNet:
+        """The supermodel or the network of the choices, as described."""
+        described = cast(dict[str, object], description)
+        self.searching = bool(described["search"])
+        return self._net(backbone, tasks, cast(list[list[Choice]] | None, described["choices"]), load_pretrained=False)
+
+    def optimizer(self, net: TaskNet) -> torch.optim.Optimizer:
+        """Adam on all weights, policies left out; while policies are learned what the settings say."""
+        training, settings = self.config.training, self.config.automtl
+        weights = _automtl(net).weights()
+        if not self.searching:
+            return FusedAdam(weights, training.learning_rate, training.weight_decay)
+        rate, decay = settings.network_learning_rate, settings.network_weight_decay
+        if settings.network_optimizer == "adam":
+            return FusedAdam(weights, rate, decay)
+        return torch.optim.SGD(weights, rate, momentum=0.9, weight_decay=decay)
+
+    def drawn(self, net: TaskNet, size: tuple[int, int]) -> tuple[SharingGraph, tuple[Partition, ...] | None]:
+        """Shared, task-specific and skipped parts of every stage; never a tree of computations."""
+        return policy_graph(_automtl(net), size), None
+
+    def plan(self, n_stages: int) -> tuple[Phase, ...]:
+        """Pre-training, policy training and post-training; only the last one where choices are given."""
+        settings, last = self.config.automtl, Phase("task-learning", self.config.training.epochs)
+        if settings.choices is not None:
+            return (last,)
+        first = (Phase("task-learning", settings.pretrain_epochs),) if settings.pretrain_epochs else ()
+        return (*first, Phase("structural-learning", settings.policy_epochs), last)
+
+    def epochs(self) -> int:
+        """Those of all three stages."""
+        return sum(phase.epochs for phase in self.plan(0))
+
+    def learning_rate(self, at: Position, phase: Phase) -> float:
+        """Constant until post-training, whose milestones count its own epochs."""
+        if phase.role == "structural-learning":
+            return self.config.automtl.network_learning_rate
+        last = at.phase == len(self.plan(0)) - 1
+        return dropped_rate(self.config, at.done) if last else self.config.training.learning_rate
+
+    # ---- the three stages -------------------------------------------------------------------------------------------
+
+    def run_phase(self, trainer: "Trainer", phase: Phase) -> None:
+        """Pre-training, policy training or post-training."""
+        if phase.role == "task-learning" and trainer.at.phase == len(trainer.plan) - 1:
+            self._settle(trainer)
+        super().run_phase(trainer, phase)
+
+    def learn_structure(self, trainer: "Trainer", phase: Phase) -> None:
+        """Policy training; the structure that it ends with is that of the choices."""
+        net = _automtl(trainer.net)
+        if not self.searching:
+            self.searching = True
+            trainer.use(net)  # with the optimizer of this stage
+            self.policy_optimizer = self._policy_optimizer(net)
+            self._report(trainer, net)
+        trainer.train_epochs(phase.epochs)
+        trainer.write_structure(self._chosen_net(trainer, net))
+
+    def _settle(self, trainer: "Trainer") -> None:
+        """Put the network of the choices in the supermodel's place, once."""
+        net = _automtl(trainer.net)
+        if net.policies is None:
+            return
+        chosen = self._chosen_net(trainer, net)
+        if self.config.automtl.post_training == "continue":
+            state = net.state_dict()
+            chosen.load_state_dict({name: state[name] for name in chosen.state_dict()})
+        self.searching, self.policy_optimizer = False, None
+        trainer.use(chosen)
+
+    def _chosen_net(self, trainer: "Trainer", net: AutoMtlNet) -> AutoMtlNet:
+        """The network of the choices that follow from the policies, as it starts."""
+        assert net.policies is not None
+        logits = same_everywhere(trainer.fabric, net.policies.detach().cpu())  # [T, nodes, 3]
+        return self._net(net.backbone, net.tasks, self.choices(logits, [task.name for task in net.tasks]))
+
+    def choices(self, logits: Tensor, names: Sequence[str]) -> list[tuple[Choice, ...]]:
+        """One choice [T][nodes] for every task and node from `logits` [T, nodes, 3]; draws depend on tasks' names."""
+        settings = self.config.automtl
+        seed = self.config.seed if settings.sample_seed is None else settings.sample_seed
+        found = []
+        for name, of_task in zip(names, logits, strict=True):
+            if settings.choose == "likeliest":
+                # all the probability on the best; the first of equal ones, which is to share
+                of_task = torch.log(torch.nn.functional.one_hot(of_task.argmax(-1), len(CHOICES)))
+            found.append(sampled_choices(of_task, generator(seed, "choices", name), settings.forced_shared))
+        return found
+
+    # ---- batches ----------------------------------------------------------------------------------------------------
+
+    def epoch_batches(self, trainer: "Trainer") -> Batches:
+        """Those of all training images; while policies are learned, in turn those of one half and the other."""
+        if not self.searching:
+            return super().epoch_batches(trainer)
+        at, total = trainer.at, trainer.batches_per_epoch()
+        chunks = [
+            turn_batch(
+                self._turn(at.done * total + batch),
+                trainer.trained_on,
+                trainer.loaders.batch_size,
+                self.config.seed,
+                trainer.fabric.global_rank,
+                trainer.fabric.world_size,
+            )
+            for batch in range(at.batch, total)
+        ]
+        workers = generator(self.config.seed, "turns", at.done)
+        return trainer.loaders.chosen(trainer.data.train, chunks, total, workers)
+
+    def train_batch(self, trainer: "Trainer", images: Tensor, targets: dict[str, Tensor]) -> None:
+        """A step on all weights, or, while policies are learned, on either the policies or the network."""
+        tasks = range(len(trainer.data.tasks))
+        groups = [list(tasks)] if self.config.automtl.steps == "joint" else [[task] for task in tasks]
+        for group in groups:
+            if self.searching:
+                self._search_step(trainer, images, targets, group)
+            else:
+                losses = self._losses(trainer, images, targets, group, None)
+                _step(trainer, torch.stack(losses).sum(), trainer.optimizer)
+        of_policies = self.searching and self._turn(self._iteration(trainer)).policy
+        trainer.at.step += 0 if of_policies else len(groups)
+        trainer.at.step -= 1  # the loop counts one for every batch
+
+    def _search_step(
+        self, trainer: "Trainer", images: Tensor, targets: dict[str, Tensor], group: Sequence[int]
+    ) -> None:
+        """One step of the policies on one half of the data, or of the network on the other, on samples of policies."""
+        settings, net = self.config.automtl, _automtl(trainer.net)
+        assert net.policies is not None
+        turn = self._turn(self._iteration(trainer))
+        for weight in net.weights():
+            weight.requires_grad_(not turn.policy)
+        net.policies.requires_grad_(turn.policy)
+        losses = self._losses(trainer, images, targets, group, self._sample(trainer, net, "forward"))
+        total = torch.stack(losses).sum()
+        if turn.policy:
+            fresh, weights = self._sample(trainer, net, "regulariser"), depth_weights(net.depths)
+            terms = [policy_regulariser(fresh[task], weights, settings.regulariser_scale) for task in group]
+            regulariser = settings.regulariser_weight * torch.stack(terms).sum()
+            trainer.check_losses({_REGULARISER: regulariser})
+            total = total + regulariser
+        optimizer = self.policy_optimizer if turn.policy else trainer.optimizer
+        assert optimizer is not None
+        _step(trainer, total, optimizer)
+        for weight in (*net.weights(), net.policies):
+            weight.requires_grad_(True)
+
+    def _losses(
+        self,
+        trainer: "Trainer",
+        images: Tensor,
+        targets: dict[str, Tensor],
+        group: Sequence[int],
+        sample: Tensor | None,
+    ) -> list[Tensor]:
+        with trainer.fabric.autocast():
+            outputs = _automtl(trainer.net)(images, tasks=group, probabilities=sample)
+        losses = trainer.task_losses(outputs.predictions, targets)
+        trainer.count_losses(losses)
+        return list(losses.values())
+
+    def _sample(self, trainer: "Trainer", net: AutoMtlNet, purpose: str) -> Tensor:
+        """Soft choices [T, nodes, 3] drawn from the policies; every task's noise depends on its name."""
+        assert net.policies is not None
+        iteration, shape = self._iteration(trainer), net.policies.shape[1:]
+        noise = [
+            torch.rand(shape, generator=generator(self.config.seed, purpose, task.name, iteration))
+            for task in net.tasks
+        ]
+        uniform = torch.stack(noise).clamp(min=1e-12).to(net.policies)  # in (0, 1), as the logarithm needs
+        return gumbel_softmax(net.policies, self.temperature(iteration), uniform)
+
+    def _turn(self, iteration: int) -> Turn:
+        settings = self.config.automtl
+        return turn_at(iteration, settings.policy_iterations, settings.network_iterations)
+
+    def _iteration(self, trainer: "Trainer") -> int:
+        return trainer.at.done * trainer.batches_per_epoch() + trainer.at.batch
+
+    def temperature(self, iteration: int) -> float:
+        """The temperature in a batch of policy training; it falls with the batches that trained policies."""
+        settings, turn = self.config.automtl, self._turn(iteration)
+        done = turn.number if turn.policy else iteration - turn.number
+        return temperature_at(done, settings.temperature, settings.temperature_factor, settings.temperature_every)
+
+    # ---- events and state -------------------------------------------------------------------------------------------
+
+    def after_epoch(self, trainer: "Trainer") -> None:
+        """Write what the policies say by now."""
+        if self.searching:
+            self._report(trainer, _automtl(trainer.net))
+            trainer.write_structure()
+
+    def _report(self, trainer: "Trainer", net: AutoMtlNet) -> None:
+        ways = net.probabilities()  # [T, nodes, 3]
+        assert ways is not None
+        temperature = self.temperature(self._iteration(trainer))
+        for stage in range(len(net.stages)):
+            numbers = [op.number for op in net.ops(stage)]
+            if numbers:
+                of_stage = ways[:, numbers].cpu()  # [T, n, 3]
+                trainer.write(
+                    events.PolicyUpdated,
+                    stage=stage,
+                    probabilities=of_stage.mean(1).tolist(),
+                    nodes=of_stage.transpose(0, 1).tolist() if net.grain == "convolution" else (),
+                    temperature=temperature,
+                )
+
+    def _policy_optimizer(self, net: AutoMtlNet) -> torch.optim.Adam:
+        settings = self.config.automtl
+        assert net.policies is not None
+        return torch.optim.Adam(
+            [net.policies], settings.policy_learning_rate, weight_decay=settings.policy_weight_decay
+        )
+
+    def state_dict(self) -> dict[str, object] | None:
+        """The optimizer of the policies, while they are learned."""
+        return {"policy": self.policy_optimizer.state_dict()} if self.policy_optimizer else None
+
+    def load_state_dict(self, state: dict[str, object], trainer: "Trainer") -> None:
+        """Take up policy training where it was."""
+        self.policy_optimizer = self._policy_optimizer(_automtl(trainer.net))
+        self.policy_optimizer.load_state_dict(cast(dict[str, object], state["policy"]))
+
+
+def _automtl(net: TaskNet) -> AutoMtlNet:
+    assert isinstance(net, AutoMtlNet)
+    return net
+
+
+def _step(trainer: "Trainer", loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    trainer.backward(loss, optimizer)
+    optimizer.step()
