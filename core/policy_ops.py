@@ -78,23 +78,28 @@ class PerTask(nn.Module):
 class Skip(nn.Module):
     """The branch that leaves an operation out: its first input as it is, or projected to the operation's output.
 
-    Without `project` the input has the output's shape already. `size` gives the output's height and width, to which
-    the projection is resized where they differ.
+    Without `project` the input has the output's shape already; else every `stride`-th row and column of it is
+    projected, and resized to the height and width that `size` gives, where they differ.
     """
 
-    def __init__(self, project: nn.Module | None = None, size: "OutputSize | None" = None) -> None:
+    def __init__(
+        self, project: nn.Module | None = None, size: "OutputSize | None" = None, stride: tuple[int, int] = (1, 1)
+    ) -> None:
         super().__init__()
         self.project = project
         self.size = size
+        self.stride = stride
 
     def copy(self) -> "Skip":
         """Another one, with equal weights."""
-        return Skip(deepcopy(self.project), self.size)
+        return Skip(deepcopy(self.project), self.size, self.stride)
 
     def forward(self, x: Tensor, *others: Tensor) -> Tensor:
         if self.project is None or self.size is None:
             return x
-        return resize(self.project(x), self.size(x, *others))
+        # not left to the convolution: on some CPUs torch 2.14 writes beyond the gradient of a 1x1 kernel of stride 2
+        thinned = x[:, :, :: self.stride[0], :: self.stride[1]]
+        return resize(self.project(thinned), self.size(x, *others))
 
 
 class OutputSize:
@@ -134,7 +139,7 @@ def convolution_skip(convolution: nn.Conv2d, build: Callable[[Callable[[], nn.Mo
     stride = cast(tuple[int, int], convolution.stride)
     if below == above and stride == (1, 1) and _keeps_size(convolution):
         return Skip()
-    return Skip(build(lambda: _projection(below, above, stride)), OutputSize(convolution))
+    return Skip(build(lambda: _projection(below, above)), OutputSize(convolution), stride)
 
 
 def stage_skip(
@@ -144,11 +149,11 @@ def stage_skip(
     if below == above:
         return Skip()
     stride = max(1, round(below[1] / above[1])), max(1, round(below[2] / above[2]))  # 1 where the stage upsamples
-    return Skip(build(lambda: _projection(below[0], above[0], stride)), OutputSize(stage))
+    return Skip(build(lambda: _projection(below[0], above[0])), OutputSize(stage), stride)
 
 
-def _projection(below: int, above: int, stride: tuple[int, int]) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(below, above, 1, stride=stride, bias=False), nn.BatchNorm2d(above))
+def _projection(below: int, above: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(below, above, 1, bias=False), nn.BatchNorm2d(above))
 
 
 def _keeps_size(convolution: nn.Conv2d) -> bool:

@@ -28,16 +28,9 @@ from core.loaders import Batches
 from core.methods.base import Method, dropped_rate
 from core.network import TaskNet
 from core.optimizer import FusedAdam
-from core.policy import (
-    CHOICES,
-    Choice,
-    depth_weights,
-    gumbel_softmax,
-    policy_regulariser,
-    sampled_choices,
-    temperature_at,
-)
+from core.policy import CHOICES, Choice, sampled_choices
 from core.policy_graph import policy_graph
+from core.policy_search import PolicySearch, turn_batch
 from core.position import Position
 from core.processes import same_everywhere
 from core.schedule import Phase
@@ -46,12 +39,9 @@ from core.sharing import SharingGraph
 from core.structure import Partition, Structure
 from core.supermodel import AutoMtlNet
 from core.tasks import Task
-from core.turns import Turn, turn_at, turn_batch
 
 if TYPE_CHECKING:
     from core.training import Trainer
-
-_REGULARISER = "policy regulariser"
 
 
 class AutoMtl(Method):
@@ -60,8 +50,8 @@ class AutoMtl(Method):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.searching = False
-        """Whether policies are being learned; then the network has another optimizer, and they have their own."""
-        self.policy_optimizer: torch.optim.Adam | None = None
+        """Whether policies are being learned; then the network has another optimizer."""
+        self.search: PolicySearch | None = None
 
     # ---- network and plan -------------------------------------------------------------------------------------------
 
@@ -170,8 +160,8 @@ class AutoMtl(Method):
         if not self.searching:
             self.searching = True
             trainer.use(net)  # with the optimizer of this stage
-            self.policy_optimizer = self._policy_optimizer(net)
-            self._report(trainer, net)
+            self.search = PolicySearch(self.config.automtl, self.config.seed, net)
+            self._report(trainer, self.search)
         trainer.train_epochs(phase.epochs)
         trainer.write_structure(self._chosen_net(trainer, net))
 
@@ -184,7 +174,7 @@ class AutoMtl(Method):
         if self.config.automtl.post_training == "continue":
             state = net.state_dict()
             chosen.load_state_dict({name: state[name] for name in chosen.state_dict()})
-        self.searching, self.policy_optimizer = False, None
+        self.searching, self.search = False, None
         trainer.use(chosen)
 
     def _chosen_net(self, trainer: "Trainer", net: AutoMtlNet) -> AutoMtlNet:
@@ -209,111 +199,57 @@ class AutoMtl(Method):
 
     def epoch_batches(self, trainer: "Trainer") -> Batches:
         """Those of all training images; while policies are learned, in turn those of one half and the other."""
-        if not self.searching:
+        if self.search is None:
             return super().epoch_batches(trainer)
-        at, total = trainer.at, trainer.batches_per_epoch()
-        chunks = [
-            turn_batch(
-                self._turn(at.done * total + batch),
-                trainer.trained_on,
-                trainer.loaders.batch_size,
-                self.config.seed,
-                trainer.fabric.global_rank,
-                trainer.fabric.world_size,
-            )
-            for batch in range(at.batch, total)
-        ]
-        workers = generator(self.config.seed, "turns", at.done)
-        return trainer.loaders.chosen(trainer.data.train, chunks, total, workers)
+        at, total, fabric = trainer.at, trainer.batches_per_epoch(), trainer.fabric
+        turns = [self.search.turn(at.done * total + batch) for batch in range(at.batch, total)]
+        images, size, seed = trainer.trained_on, trainer.loaders.batch_size, self.config.seed
+        chunks = [turn_batch(turn, images, size, seed, fabric.global_rank, fabric.world_size) for turn in turns]
+        return trainer.loaders.chosen(trainer.data.train, chunks, total, generator(seed, "turns", at.done))
 
     def train_batch(self, trainer: "Trainer", images: Tensor, targets: dict[str, Tensor]) -> None:
         """A step on all weights, or, while policies are learned, on either the policies or the network."""
         tasks = range(len(trainer.data.tasks))
         groups = [list(tasks)] if self.config.automtl.steps == "joint" else [[task] for task in tasks]
+        steps = len(groups)
         for group in groups:
-            if self.searching:
-                self._search_step(trainer, images, targets, group)
-            else:
-                losses = self._losses(trainer, images, targets, group, None)
-                _step(trainer, torch.stack(losses).sum(), trainer.optimizer)
-        of_policies = self.searching and self._turn(self._iteration(trainer)).policy
-        trainer.at.step += 0 if of_policies else len(groups)
-        trainer.at.step -= 1  # the loop counts one for every batch
+            if self.search is None:
+                _step(trainer, _loss(trainer, images, targets, group), trainer.optimizer)
+            elif self._search_step(trainer, self.search, images, targets, group):
+                steps = 0  # the network stays as it is
+        trainer.at.step += steps - 1  # the loop counts one for every batch
 
     def _search_step(
-        self, trainer: "Trainer", images: Tensor, targets: dict[str, Tensor], group: Sequence[int]
-    ) -> None:
-        """One step of the policies on one half of the data, or of the network on the other, on samples of policies."""
-        settings, net = self.config.automtl, _automtl(trainer.net)
-        assert net.policies is not None
-        turn = self._turn(self._iteration(trainer))
-        for weight in net.weights():
-            weight.requires_grad_(not turn.policy)
-        net.policies.requires_grad_(turn.policy)
-        losses = self._losses(trainer, images, targets, group, self._sample(trainer, net, "forward"))
-        total = torch.stack(losses).sum()
-        if turn.policy:
-            fresh, weights = self._sample(trainer, net, "regulariser"), depth_weights(net.depths)
-            terms = [policy_regulariser(fresh[task], weights, settings.regulariser_scale) for task in group]
-            regulariser = settings.regulariser_weight * torch.stack(terms).sum()
-            trainer.check_losses({_REGULARISER: regulariser})
-            total = total + regulariser
-        optimizer = self.policy_optimizer if turn.policy else trainer.optimizer
-        assert optimizer is not None
-        _step(trainer, total, optimizer)
-        for weight in (*net.weights(), net.policies):
-            weight.requires_grad_(True)
-
-    def _losses(
         self,
         trainer: "Trainer",
+        search: PolicySearch,
         images: Tensor,
         targets: dict[str, Tensor],
         group: Sequence[int],
-        sample: Tensor | None,
-    ) -> list[Tensor]:
-        with trainer.fabric.autocast():
-            outputs = _automtl(trainer.net)(images, tasks=group, probabilities=sample)
-        losses = trainer.task_losses(outputs.predictions, targets)
-        trainer.count_losses(losses)
-        return list(losses.values())
-
-    def _sample(self, trainer: "Trainer", net: AutoMtlNet, purpose: str) -> Tensor:
-        """Soft choices [T, nodes, 3] drawn from the policies; every task's noise depends on its name."""
-        assert net.policies is not None
-        iteration, shape = self._iteration(trainer), net.policies.shape[1:]
-        noise = [
-            torch.rand(shape, generator=generator(self.config.seed, purpose, task.name, iteration))
-            for task in net.tasks
-        ]
-        uniform = torch.stack(noise).clamp(min=1e-12).to(net.policies)  # in (0, 1), as the logarithm needs
-        return gumbel_softmax(net.policies, self.temperature(iteration), uniform)
-
-    def _turn(self, iteration: int) -> Turn:
-        settings = self.config.automtl
-        return turn_at(iteration, settings.policy_iterations, settings.network_iterations)
-
-    def _iteration(self, trainer: "Trainer") -> int:
-        return trainer.at.done * trainer.batches_per_epoch() + trainer.at.batch
-
-    def temperature(self, iteration: int) -> float:
-        """The temperature in a batch of policy training; it falls with the batches that trained policies."""
-        settings, turn = self.config.automtl, self._turn(iteration)
-        done = turn.number if turn.policy else iteration - turn.number
-        return temperature_at(done, settings.temperature, settings.temperature_factor, settings.temperature_every)
+    ) -> bool:
+        """One step of the policies or of the network, on a sample of the policies; whether it was the policies'."""
+        iteration = _iteration(trainer)
+        policy = search.turn(iteration).policy
+        with search.only(policy):
+            loss = _loss(trainer, images, targets, group, search.sample(iteration, "sample"))
+            if policy:
+                regulariser = search.regulariser(iteration, group)
+                trainer.check_losses({"the policies' regulariser": regulariser})
+                loss = loss + regulariser
+            _step(trainer, loss, search.optimizer if policy else trainer.optimizer)
+        return policy
 
     # ---- events and state -------------------------------------------------------------------------------------------
 
     def after_epoch(self, trainer: "Trainer") -> None:
         """Write what the policies say by now."""
-        if self.searching:
-            self._report(trainer, _automtl(trainer.net))
+        if self.search is not None:
+            self._report(trainer, self.search)
             trainer.write_structure()
 
-    def _report(self, trainer: "Trainer", net: AutoMtlNet) -> None:
-        ways = net.probabilities()  # [T, nodes, 3]
+    def _report(self, trainer: "Trainer", search: PolicySearch) -> None:
+        net, ways = search.net, search.net.probabilities()  # [T, nodes, 3]
         assert ways is not None
-        temperature = self.temperature(self._iteration(trainer))
         for stage in range(len(net.stages)):
             numbers = [op.number for op in net.ops(stage)]
             if numbers:
@@ -323,29 +259,42 @@ class AutoMtl(Method):
                     stage=stage,
                     probabilities=of_stage.mean(1).tolist(),
                     nodes=of_stage.transpose(0, 1).tolist() if net.grain == "convolution" else (),
-                    temperature=temperature,
+                    temperature=search.temperature(_iteration(trainer)),
                 )
-
-    def _policy_optimizer(self, net: AutoMtlNet) -> torch.optim.Adam:
-        settings = self.config.automtl
-        assert net.policies is not None
-        return torch.optim.Adam(
-            [net.policies], settings.policy_learning_rate, weight_decay=settings.policy_weight_decay
-        )
 
     def state_dict(self) -> dict[str, object] | None:
         """The optimizer of the policies, while they are learned."""
-        return {"policy": self.policy_optimizer.state_dict()} if self.policy_optimizer else None
+        return {"policies": self.search.optimizer.state_dict()} if self.search else None
 
     def load_state_dict(self, state: dict[str, object], trainer: "Trainer") -> None:
         """Take up policy training where it was."""
-        self.policy_optimizer = self._policy_optimizer(_automtl(trainer.net))
-        self.policy_optimizer.load_state_dict(cast(dict[str, object], state["policy"]))
+        self.search = PolicySearch(self.config.automtl, self.config.seed, _automtl(trainer.net))
+        self.search.optimizer.load_state_dict(cast(dict[str, object], state["policies"]))
 
 
 def _automtl(net: TaskNet) -> AutoMtlNet:
     assert isinstance(net, AutoMtlNet)
     return net
+
+
+def _iteration(trainer: "Trainer") -> int:
+    """Batches of this phase so far."""
+    return trainer.at.done * trainer.batches_per_epoch() + trainer.at.batch
+
+
+def _loss(
+    trainer: "Trainer",
+    images: Tensor,
+    targets: dict[str, Tensor],
+    group: Sequence[int],
+    sample: Tensor | None = None,
+) -> Tensor:
+    """The sum of the losses of the tasks in `group`, counted and checked, with branches mixed by `sample`."""
+    with trainer.fabric.autocast():
+        outputs = _automtl(trainer.net)(images, tasks=group, probabilities=sample)
+    losses = trainer.task_losses(outputs.predictions, targets)
+    trainer.count_losses(losses)
+    return torch.stack(list(losses.values())).sum()
 
 
 def _step(trainer: "Trainer", loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
