@@ -167,7 +167,7 @@ class AutoMtl(Settings):
     steps: Literal["joint", "per-task"] = Field(
         "joint", description="optimizer steps a batch: one on all losses, or, as the authors' code does, one a task"
     )
-    choices: tuple[tuple[int, ...], ...] | None = Field(
+    choices: tuple[tuple[Annotated[int, Field(ge=0, le=2)], ...], ...] | None = Field(
         None, description="choices of every task, 0 shared, 1 own, 2 skip, such as [[0, 1], [0, 2]]; none: learned"
     )
 

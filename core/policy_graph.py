@@ -6,12 +6,13 @@ convolutions), those of the same kind and the same tasks are one part, weighted 
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from core.policy import CHOICES
 from core.policy_ops import PerTask, Skip
@@ -119,19 +120,16 @@ def _macs(net: AutoMtlNet, size: tuple[int, int]) -> dict[nn.Module, int]:
     """MACs of every convolution and linear layer in a pass over one image of `size`, on the meta device."""
     macs: dict[nn.Module, int] = {}
 
-    def count(layer: nn.Module, _: object, output: Tensor) -> None:
+    def count(original: nn.Module, layer: nn.Module, _: object, output: Tensor) -> None:
         weight = layer.weight
         assert isinstance(weight, Tensor)
-        macs[layer] = macs.get(layer, 0) + output.numel() * weight.numel() // weight.shape[0]
+        macs[original] = macs.get(original, 0) + output.numel() * weight.numel() // weight.shape[0]
 
-    hooks = [layer.register_forward_hook(count) for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-    training = net.training
-    state = {name: value.to("meta") for name, value in chain(net.named_parameters(), net.named_buffers())}
-    image = torch.empty(1, net.backbone.image_channels, *size, device="meta")
-    try:
-        functional_call(net.eval(), state, (image,))
-    finally:
-        net.train(training)
-        for hook in hooks:
-            hook.remove()
+    # deepcopy takes what it knows already, here tensors without values, for a copy
+    empty = {id(weight): nn.Parameter(weight.to("meta")) for weight in net.parameters()}
+    copy = deepcopy(net, {**empty, **{id(buffer): buffer.to("meta") for buffer in net.buffers()}})
+    for original, layer in zip(net.modules(), copy.modules(), strict=True):
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(partial(count, original))
+    copy.eval()(torch.empty(1, net.backbone.image_channels, *size, device="meta"))
     return macs
