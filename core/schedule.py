@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.config import ConfigError
+from core.config import AutoMtl, ConfigError
 from core.events import Role
 
 PAPER_EPOCHS = 80
@@ -56,6 +56,19 @@ def structural_schedule(
         plan.append(Phase("structural-learning", length))
         finished = epoch - 1
     return (*plan, Phase("task-learning", epochs - finished))
+
+
+def policy_schedule(settings: AutoMtl, epochs: int) -> tuple[Phase, ...]:
+    """AutoMTL's stages: pre-training, policy training, and `epochs` of post-training; given choices need but the last.
+
+    >>> [phase.epochs for phase in policy_schedule(AutoMtl(pretrain_epochs=3, policy_epochs=6), 16)]
+    [3, 6, 16]
+    """
+    last = Phase("task-learning", epochs)
+    if settings.choices is not None:
+        return (last,)
+    first = (Phase("task-learning", settings.pretrain_epochs),) if settings.pretrain_epochs else ()
+    return (*first, Phase("structural-learning", settings.policy_epochs), last)
 
 
 def _stretched_epochs(epochs: int, phases: int) -> list[int]:

@@ -33,7 +33,7 @@ from core.policy_graph import policy_graph
 from core.policy_search import PolicySearch, turn_batch
 from core.position import Position
 from core.processes import same_everywhere
-from core.schedule import Phase
+from core.schedule import Phase, policy_schedule
 from core.seeds import generator
 from core.sharing import SharingGraph
 from core.structure import Partition, Structure
@@ -129,11 +129,7 @@ class AutoMtl(Method):
 
     def plan(self, n_stages: int) -> tuple[Phase, ...]:
         """Pre-training, policy training and post-training; only the last one where choices are given."""
-        settings, last = self.config.automtl, Phase("task-learning", self.config.training.epochs)
-        if settings.choices is not None:
-            return (last,)
-        first = (Phase("task-learning", settings.pretrain_epochs),) if settings.pretrain_epochs else ()
-        return (*first, Phase("structural-learning", settings.policy_epochs), last)
+        return policy_schedule(self.config.automtl, self.config.training.epochs)
 
     def epochs(self) -> int:
         """Those of all three stages."""
