@@ -18,6 +18,7 @@ SCHEMA_VERSION = 1
 Tasks = Annotated[Group, Field(min_length=1)]
 Matrix = tuple[tuple[float | None, ...], ...]
 Values = dict[str, float]
+Probabilities = tuple[float, float, float]
 Role = Literal["task-learning", "structural-learning"]
 
 
@@ -175,7 +176,14 @@ class PolicyUpdated(Event):
 
     kind: Literal["policy_updated"] = "policy_updated"
     stage: int = Field(ge=0)
-    probabilities: tuple[tuple[float, float, float], ...] = Field(description="[T, 3]: shared, specific, skip")
+    probabilities: tuple[Probabilities, ...] = Field(
+        description="[T, 3]: shared, specific, skip; mean over the stage's nodes"
+    )
+    nodes: tuple[tuple[Probabilities, ...], ...] = Field(
+        default=(),
+        description="[nodes, T, 3]: of every convolution of the stage, where they have policies of their own",
+    )
+    temperature: float | None = Field(default=None, gt=0, description="of the samples that training sees now")
 
 
 class GatesUpdated(Event):

@@ -17,6 +17,7 @@ from core.data.load import check_data, load_data
 from core.events import Event, RunFailed, RunPaused
 from core.fork import make_fork, plan_fork
 from core.hardware import cpu_has_bfloat16, keep_freed_memory
+from core.methods.automtl import AutoMtl
 from core.methods.base import Method
 from core.methods.fixed import One, Random, Retrain, Separate
 from core.methods.mmoe import Mmoe
@@ -40,6 +41,7 @@ METHODS: dict[str, type[Method]] = {
     "snr-aver": Snr,
     "mmoe": Mmoe,
     "ml-mmoe": Mmoe,
+    "automtl": AutoMtl,
 }
 
 Outcome = Literal["finished", "paused", "failed"]

@@ -88,7 +88,7 @@ class MultiTaskNet(TaskNet):
         self.backbone = backbone
         self.structure = structure
         self.tasks = tuple(tasks)
-        first = _first_stages(backbone, range(structure.n_stages), seed, load_pretrained)
+        first = first_stages(backbone, range(structure.n_stages), seed, load_pretrained)
         self.nodes = nn.ModuleDict({_key(node): deepcopy(first[node.stage]) for node in structure.nodes()})
         self.heads = nn.ModuleList(seeded(partial(backbone.build_head, task), seed, task.name) for task in tasks)
 
@@ -175,9 +175,7 @@ class MultiTaskNet(TaskNet):
             return average(removed)
         module = deepcopy(removed[0])
         if start == "fresh":
-            module.load_state_dict(
-                _first_stages(self.backbone, [stage], seed, load_pretrained=True)[stage].state_dict()
-            )
+            module.load_state_dict(first_stages(self.backbone, [stage], seed, load_pretrained=True)[stage].state_dict())
         return module
 
     def fuse(self, stage: int, group: Iterable[int], module: nn.Module) -> Fusion:
@@ -288,7 +286,7 @@ def _mean(tensors: Sequence[Tensor], count: int | None = None) -> Tensor:
     return (total / (count or len(tensors))).to(tensors[0].dtype)
 
 
-def _first_stages(backbone: Backbone, stages: Iterable[int], seed: int, load_pretrained: bool) -> dict[int, nn.Module]:
+def first_stages(backbone: Backbone, stages: Iterable[int], seed: int, load_pretrained: bool) -> dict[int, nn.Module]:
     """One new module per stage, on the CPU: what every node of a new network is a copy of."""
     pretrained = backbone.pretrained() if load_pretrained else {}
     return {stage: new_stage(backbone, stage, seed, backbone.stages[stage].name, pretrained) for stage in stages}

@@ -13,8 +13,21 @@ from pydantic import JsonValue
 #   anything else runs (the app, a second run) the two wait for each other and training takes ten times as long.
 # - SNR: its gates learn at 15 to 30 times the rate of the weights, as log alpha has some way to go in 300 steps (a gate
 #   is closed 2.4 below 0); the penalty is as high as tasks bear it: on rooms, with 172 gates, 0.03 cut decoders off.
+# - AutoMTL: policies have 60 batches to learn from, in the paper 4,000. So they take turns every five batches, with 5
+#   times the learning rate, ten times the pull to sharing, and a temperature that falls from 5 to 1.7 meanwhile. The
+#   network goes on with Adam, as the paper's SGD at 1e-3 would hardly move it in as many.
 # - group nodes start as the mean of their task nodes: with one pass of amalgamation, new weights would not catch up.
 # - a state is kept at the start of every phase, to fork from: networks this small have room on any disk.
+_QUICK_AUTOMTL: dict[str, JsonValue] = {
+    "pretrain_epochs": 3,
+    "policy_epochs": 6,
+    "policy_iterations": 5,
+    "network_iterations": 5,
+    "policy_learning_rate": 0.05,
+    "network_optimizer": "adam",
+    "temperature_every": 2,
+    "regulariser_weight": 5e-3,
+}
 _QUICK_ROOMS: dict[str, JsonValue] = {
     "data": {"dataset": "rooms"},
     "backbone": {"name": "small"},
@@ -33,6 +46,7 @@ _QUICK_ROOMS: dict[str, JsonValue] = {
         "start": "average",
         "amalgamation_learning_rate": 1e-3,
     },
+    "automtl": _QUICK_AUTOMTL,
     "snr": {"gate_factor": 30, "penalty": 5e-3},
 }
 # on digits: small images and no decoder, since answers are at image level; a lower threshold, as its tasks differ more
@@ -54,6 +68,7 @@ _QUICK_DIGITS: dict[str, JsonValue] = {
         "start": "average",
         "amalgamation_learning_rate": 1e-3,
     },
+    "automtl": {**_QUICK_AUTOMTL, "pretrain_epochs": 2, "policy_epochs": 4},
     "snr": {"gate_factor": 15, "penalty": 0.02},
 }
 # on flights: fully connected layers as in the experiments of Sub-Network Routing, in a size for two cores; batches of
@@ -76,6 +91,7 @@ _QUICK_FLIGHTS: dict[str, JsonValue] = {
         "start": "average",
         "amalgamation_learning_rate": 1e-3,
     },
+    "automtl": {**_QUICK_AUTOMTL, "pretrain_epochs": 2, "policy_epochs": 4},
     "snr": {"gate_factor": 30, "penalty": 0.02},
     "mmoe": {"grid": 1},
 }

@@ -123,17 +123,16 @@ class Trainer:
     def _epoch(self) -> None:
         """One pass over the training images, then evaluation."""
         at, settings = self.at, self.config.training
-        rate = settings.learning_rate * 0.1 ** sum(at.epoch >= share * settings.epochs for share in settings.milestones)
+        rate = self.method.learning_rate(at, self.plan[at.phase])
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group.get("factor", 1.0)
         self.net.train()
         began, first = time.monotonic(), at.batch
-        batches = self.batches("training")
-        for images, targets in batches:
+        for images, targets in self.method.epoch_batches(self):
             self.method.train_batch(self, images, targets)
             at.batch += 1
             at.step += 1
-            self.pulse(f"epoch {at.epoch + 1} of {settings.epochs}")
+            self.pulse(f"epoch {at.epoch + 1} of {self.method.epochs()}")
         trained = (at.batch - first) * settings.batch_size / max(time.monotonic() - began, 1e-9)
         alignment, penalty = (self.take(name) if name in at.sums else None for name in ("alignment", "penalty"))
         losses = {task.name: self.take(task.name) for task in self.data.tasks}
@@ -170,10 +169,11 @@ class Trainer:
         self.optimizer.step()
 
     def task_losses(self, predictions: Mapping[int, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of every task by its name, in the order of the run's tasks."""
+        """The loss of every task that has a prediction, by its name, in the order of the run's tasks."""
         return {
             task.name: self.losses[task.name](predictions[index], targets[task.name])
             for index, task in enumerate(self.data.tasks)
+            if index in predictions
         }
 
     def count_losses(self, losses: Mapping[str, Tensor]) -> list[float]:
@@ -262,14 +262,15 @@ class Trainer:
 
     def skip(self, epochs: int) -> None:
         """Count planned epochs that are not needed as done, for the sake of the time left."""
-        self.at.work += epochs * self._batches_per_epoch()
+        self.at.work += epochs * self.batches_per_epoch()
 
-    def _batches_per_epoch(self) -> int:
+    def batches_per_epoch(self) -> int:
+        """Batches of one pass over the training images, in every process."""
         return self.trained_on // (self.loaders.batch_size * int(self.fabric.world_size))
 
     def _total_work(self) -> int:
         """Batches of the whole run, amalgamation included."""
-        return max(1, self._batches_per_epoch() * sum(phase.epochs for phase in self.plan))
+        return max(1, self.batches_per_epoch() * sum(phase.epochs for phase in self.plan))
 
     # ---- events and checkpoints -------------------------------------------------------------------------------------
 
@@ -283,10 +284,10 @@ class Trainer:
         self.writer.write(cast(events.AnyEvent, event))
         self.tell(event)
 
-    def write_structure(self) -> None:
-        """Write the structure from here on, with what it costs."""
+    def write_structure(self, net: TaskNet | None = None) -> None:
+        """Write the structure from here on, that of `net` or of the network in training, with what it costs."""
         _, height, width = self.data.train[0][0].shape
-        graph, partitions = self.method.drawn(self.net, (height, width))
+        graph, partitions = self.method.drawn(net or self.net, (height, width))
         self.write(
             events.StructureChanged,
             graph=graph,
@@ -322,7 +323,7 @@ class Trainer:
         for group, settings in zip(self.optimizer.param_groups, wanted, strict=True):
             group.update(settings)  # a fork may have settings of its own
         if not self.at.started:
-            self.at.work = self._batches_per_epoch() * sum(phase.epochs for phase in self.plan[: self.at.phase])
+            self.at.work = self.batches_per_epoch() * sum(phase.epochs for phase in self.plan[: self.at.phase])
         if state["method"] is not None:
             self.method.load_state_dict(cast(dict[str, object], state["method"]), self)
         self._begun, self._work_begun = time.monotonic(), self.at.work

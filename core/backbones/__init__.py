@@ -2,8 +2,9 @@
 
 `small` is for images of a few dozen pixels and a CPU, `paper` is the network of the MTSL paper, `mlp` is for tables.
 All are functions of plain settings that return a `Backbone`: the stages in order, each with its neurons and the earlier
-stage it reads as a skip; which stages the heads read; and how to build each stage and head. A user's own backbone is a
-subclass of `Backbone` with the same four members, and with `narrowed` if it comes in other widths too.
+stage it reads as a skip; which stages the heads read; and how to build each stage and head. A user's own network of
+torch modules becomes a backbone by `from_module`; one with skips between stages or heads of its own is a subclass of
+`Backbone` with the same four members, and with `narrowed` if it comes in other widths too.
 
 | | images | stages | heads |
 | --- | --- | --- | --- |
@@ -22,16 +23,19 @@ A dense head answers `[n, outputs, H, W]`, one at image level `[n, outputs]`; se
 9191424
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
+
+from torch import nn
 
 from core.backbones.base import Backbone, DepthActivation, Stage
 from core.backbones.mlp import Mlp
+from core.backbones.own import Own
 from core.backbones.paper import Paper
 from core.backbones.small import Small
 from core.backbones.weights import PretrainedWeightsError
 
-__all__ = ["Backbone", "DepthActivation", "PretrainedWeightsError", "Stage", "mlp", "paper", "small"]
+__all__ = ["Backbone", "DepthActivation", "PretrainedWeightsError", "Stage", "from_module", "mlp", "paper", "small"]
 
 
 def small(
@@ -80,3 +84,18 @@ def mlp(image_channels: int, hidden: Sequence[int] = (128, 64), tower: int = 16)
     [4, 2]
     """
     return Mlp(image_channels, tuple(hidden), tower)
+
+
+def from_module(build: Callable[[], nn.Module], image_channels: int = 3, name: str = "own") -> Backbone:
+    """The network that `build` makes as a backbone, for images [n, image_channels, H, W].
+
+    It should give features [n, neurons, h, w], so leave out its classifier. A `Sequential` is cut into stages, one for
+    each part that holds convolutions, with what follows it; any other module is a single stage, which AutoMTL takes
+    apart into its convolutions. `build` is called again for every stage and should give fresh weights, or loaded ones.
+    Raises `ValueError`, once stages are asked for, if there are no such features.
+
+    >>> parts = (nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU())
+    >>> [(stage.name, stage.neurons) for stage in from_module(lambda: nn.Sequential(*parts)).stages]
+    [('0', 8), ('2', 16)]
+    """
+    return Own(build, image_channels, name)

@@ -77,7 +77,7 @@ def boxes(graph: SharingGraph, order: Sequence[int], most_neurons: int) -> list[
     column = {task: position for position, task in enumerate(order)}
     placed = [_box(node, column, most_neurons) for node in graph.nodes]
     for row in {box.y for box in placed}:
-        _spread(placed, [index for index, box in enumerate(placed) if box.y == row])
+        _spread(placed, [index for index, box in enumerate(placed) if box.y == row], len(order))
     return placed
 
 
@@ -146,15 +146,19 @@ def _box(node: SharingNode, column: dict[int, int], most_neurons: int) -> Box:
     return Box(node, x, float(node.stage), node_width(node, most_neurons), HEIGHT, tasks)
 
 
-def _spread(placed: list[Box], row: list[int]) -> None:
-    """Push the boxes of one row apart where they overlap, keeping their order and common centre. Mutates `placed`."""
+def _spread(placed: list[Box], row: list[int], columns: int) -> None:
+    """Push the boxes of one row apart where they overlap, keeping their order and common centre. Mutates `placed`.
+
+    Where they are more than `columns` hold, as shared, own and skipped nodes of every task are, all become narrower.
+    """
     row.sort(key=lambda index: (placed[index].x, -len(placed[index].tasks), index))
     wanted = np.array([placed[index].x for index in row])
     widths = np.array([placed[index].width for index in row])
+    widths *= min(1.0, (columns - _GAP * (len(row) - 1)) / widths.sum())
     xs = wanted.copy()
     for position in range(1, len(row)):
         least = xs[position - 1] + (widths[position - 1] + widths[position]) / 2 + _GAP
         xs[position] = max(xs[position], least)
     xs += np.mean(wanted - xs)
-    for index, x in zip(row, xs, strict=True):
-        placed[index] = replace(placed[index], x=float(x))
+    for index, x, width in zip(row, xs, widths, strict=True):
+        placed[index] = replace(placed[index], x=float(x), width=float(width))

@@ -27,6 +27,9 @@ def check_config(config: Config) -> None:
         problems.append(
             f"{config.data.train:,} training images{less} less than a batch of {config.training.batch_size}."
         )
+    halves = 2 * config.training.batch_size  # policies learn on one half of the images, the network on the other
+    if config.method == "automtl" and config.automtl.choices is None and left < halves:
+        problems.append(f"{left:,} training images are less than {halves:,}, a batch for each half of policy training.")
     if config.method == "retrain" and config.retrain.partitions is None:
         problems.append("`retrain.partitions`: expected who shares which stage, found none.")
     if config.method == "random" and config.random.parameters is None:
