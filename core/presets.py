@@ -72,7 +72,8 @@ _QUICK_DIGITS: dict[str, JsonValue] = {
     "snr": {"gate_factor": 15, "penalty": 0.02},
 }
 # on flights: fully connected layers as in the experiments of Sub-Network Routing, in a size for two cores; batches of
-# 256, as there are 20,000 rows, and a threshold and an alignment as on digits
+# 256, as there are 20,000 rows, and a threshold and an alignment as on digits; rows are so small that all the
+# predictions that may be kept are
 _QUICK_FLIGHTS: dict[str, JsonValue] = {
     "data": {"dataset": "flights"},
     "backbone": {"name": "mlp", "hidden": [128, 128, 64]},
@@ -82,6 +83,7 @@ _QUICK_FLIGHTS: dict[str, JsonValue] = {
         "learning_rate": 1e-3,
         "precision": "float32",
         "threads": 1,
+        "samples": 64,
         "keep_checkpoints": "phases",
     },
     "mtsl": {
@@ -110,7 +112,7 @@ _PAPER: dict[str, JsonValue] = {
 _PAPER_FLIGHTS: dict[str, JsonValue] = {
     "data": {"dataset": "flights", "train": 150_000, "val": 50_000},
     "backbone": {"name": "mlp", "hidden": [2048, 2048]},
-    "training": {"epochs": 20, "batch_size": 128, "learning_rate": 1e-4, "weight_decay": 0.0},
+    "training": {"epochs": 20, "batch_size": 128, "learning_rate": 1e-4, "weight_decay": 0.0, "samples": 64},
     "mmoe": {"grid": 1},
 }
 _PAPER_ROOMS: dict[str, JsonValue] = {"dataset": "rooms", "train": 2975, "val": 500, "height": 128, "width": 128}

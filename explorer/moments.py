@@ -17,9 +17,11 @@ from core.events import (
     AnyEvent,
     EpochFinished,
     Evaluated,
+    GatesUpdated,
     NodeCreated,
     NodesRemoved,
     PhaseStarted,
+    PolicyUpdated,
     Role,
     SimilarityMeasured,
     StructureChanged,
@@ -112,6 +114,8 @@ class History:
         self.measurements: list[Measurement] = []
         self.evaluations: list[tuple[int, Evaluated]] = []
         self.epochs: list[tuple[int, EpochFinished]] = []
+        self.gates: list[tuple[int, GatesUpdated]] = []
+        self.policies: list[tuple[int, PolicyUpdated]] = []
         self.start: Snapshot | None = None
         """The first moment that has a structure; counts are compared with it."""
         self._snapshots: list[Snapshot] = []
@@ -245,6 +249,10 @@ class History:
                 self.evaluations.append((index, event))
             case EpochFinished():
                 self.epochs.append((index, event))
+            case GatesUpdated():
+                self.gates.append((index, event))
+            case PolicyUpdated():
+                self.policies.append((index, event))
         if self.phases:
             self.phases[-1] = replace(self.phases[-1], last=index)
         stage = getattr(event, "stage", None)

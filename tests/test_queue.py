@@ -85,7 +85,7 @@ def test_a_reserved_folder_goes_with_the_run_that_waited_and_is_no_run(root: Pat
     assert folder.is_dir()
     assert jobs(root) == []
     [place] = Queue(root).waiting()
-    assert place.run.title == "mtsl on digits · seed 0"
+    assert place.run.title == "MTSL on digits · seed 0"
     Queue(root).remove(place)
     assert not folder.exists()
 

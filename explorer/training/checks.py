@@ -1,6 +1,9 @@
 """Whether a config can be trained, as far as that is known before a process starts and without torch."""
 
+from importlib.util import find_spec
+
 from core.config import Config, ConfigError, MlpBackbone, SmallBackbone
+from core.data.parameters import FLIGHTS_PACKAGE
 from core.schedule import planned
 
 _PAPER_STAGES = 10
@@ -20,6 +23,8 @@ def check_config(config: Config) -> None:
         planned(config, n_stages(config))
     except ConfigError as error:
         problems.append(str(error))
+    if config.data.dataset == "flights" and find_spec(FLIGHTS_PACKAGE) is None:
+        problems.append(f"The data set `flights` needs one more package: pip install {FLIGHTS_PACKAGE}")
     held_out = config.mtsl.similarity_samples if _holds_out(config) else 0
     left = config.data.train - held_out
     if left < config.training.batch_size:

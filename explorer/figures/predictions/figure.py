@@ -9,7 +9,7 @@ from core.runs import RunHeader
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
 from explorer.figures.predictions import paint
-from explorer.figures.predictions.panels import COLUMNS, Bars, Key, Ramp, TaskPanel
+from explorer.figures.predictions.parts import COLUMNS, Bars, Key, Ramp, TaskPanel
 from explorer.figures.rows import Row
 from explorer.theme import Properties
 

@@ -1,4 +1,4 @@
-"""What the choices of the settings are called, for people."""
+"""What methods, data sets, backbones and presets are called, for people."""
 
 _NAMES = {
     "mtsl": "MTSL",
@@ -18,6 +18,8 @@ _NAMES = {
     "flights": "Flights",
     "quick": "Quick",
     "paper": "Paper",
+    "small": "Small",
+    "mlp": "Fully connected (MLP)",
 }
 
 
