@@ -1,7 +1,10 @@
 """How structures and predictions of a run are read, and what its network learns from. No Streamlit."""
 
-from core.config import METHOD_SETTINGS
+from typing import get_args
+
+from core.config import METHOD_SETTINGS, Method
 from core.runs import RunHeader
+from explorer.names import get_name
 
 _READING = (
     "Each task is one strand from the image to its head; a box is a stage, shared by the tasks whose letters it shows, "
@@ -41,6 +44,48 @@ def reading(header: RunHeader) -> str:
     if header.method == "automtl":
         return _READING + _READING_AUTOMTL
     return _READING + (_READING_ROUTED if is_routed(header) else _READING_MTSL)
+
+
+def no_decisions(header: RunHeader) -> str:
+    """Why there are no decisions to ask about."""
+    if where := _elsewhere(header):
+        return f"{get_name(header.method)} takes no grouping decisions by similarity. {where}"
+    return (
+        "This run has no similarity decisions so far, so there is nothing to ask. MTSL decides in "
+        "structural-learning phases; open one of its runs, or train one on the **Train** page."
+    )
+
+
+def no_similarity(header: RunHeader) -> str:
+    """Why there is no similarity to show."""
+    if where := _elsewhere(header):
+        return f"{get_name(header.method)} measures no similarity between tasks. {where}"
+    return "No similarity was measured in this run so far. MTSL measures it in structural-learning phases."
+
+
+def around_phases(header: RunHeader) -> str:
+    """How to read the bars around structural-learning phases; "" where a method has no such phases."""
+    if header.method == "automtl":
+        return (
+            "How the key metric of each task changed from the last evaluation before policy training to the first and, "
+            "hatched, the second after it; up is better. Training from scratch starts anew in between."
+        )
+    if header.method in get_args(Method) and header.method != "mtsl":
+        return ""
+    return (
+        "How the key metric of each task changed from the last evaluation before a structural phase to the first and, "
+        "hatched, the second after it; up is better. Hollow bars: nothing fused. This is not a causal effect: the "
+        "tasks also trained between the two evaluations, and phases in which nothing fused show what that alone does."
+    )
+
+
+def _elsewhere(header: RunHeader) -> str:
+    """Where the structure of a run that learns it otherwise comes from."""
+    if header.method == "automtl":
+        return "Its policies, on the **Structure** page, say what each task shares, owns or skips."
+    if is_routed(header):
+        return "Its gates, on the **Structure** page, say which sub-networks a task uses."
+    return ""
 
 
 def is_routed(header: RunHeader) -> bool:

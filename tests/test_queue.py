@@ -179,7 +179,7 @@ def test_a_killed_worker_is_followed_by_another_and_every_run_is_trained_once(ro
     assert worker is not None
     os.kill(worker.pid, signal.SIGKILL)
     until(lambda: not process_alive(worker))
-    assert names(root) == ["one on digits · seed 0"]
+    assert names(root) == ["One network on digits · seed 0"]
     await_job(first, lambda job: job.state == "finished")  # without its starter
     assert starts(second) == 0
     work_queue(root)

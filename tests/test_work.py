@@ -221,7 +221,9 @@ def test_a_sweep_adds_methods_and_seeds_at_once(root: Path) -> None:
     assert app.button(key="train.sweep.add").label == "Add 4 runs to queue"
     app.button(key="train.sweep.add").click()
     checked(app.run())
-    assert waiting(root) == [f"{method} on digits · seed {seed}" for seed in (5, 6) for method in ("mtsl", "one")]
+    assert waiting(root) == [
+        f"{method} on digits · seed {seed}" for seed in (5, 6) for method in ("MTSL", "One network")
+    ]
     folders = {place.run.folder for place in Queue(root).waiting()}
     assert len(folders) == 4
     assert QUEUE not in {folder.name for folder in folders}

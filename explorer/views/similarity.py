@@ -10,6 +10,7 @@ from explorer.figures.tables import candidate_rows
 from explorer.glossary import GLOSSARY
 from explorer.moments import Measurement
 from explorer.player import Scene, choose_pair, choose_stage, cursor_page, jump, pick, show_drawing, show_table
+from explorer.reading import no_similarity
 
 
 def _controls(scene: Scene) -> None:
@@ -72,7 +73,7 @@ def _one(scene: Scene, measurement: Measurement) -> None:
 def _draw(scene: Scene) -> None:
     history, view, index = scene.history, scene.view, scene.snapshot.index
     if not history.measurements:
-        st.info("No similarity was measured in this run so far. MTSL measures it in structural-learning phases.")
+        st.info(no_similarity(scene.history.header), icon=":material/grid_off:")
         return
     _controls(scene)
     measured = history.measured(index)

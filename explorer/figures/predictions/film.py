@@ -181,7 +181,7 @@ def values_figure(history: History, index: int, frames: Sequence[Frame], task: i
         shapes.append({"type": "line", **ends, "line": line, "label": label, "layer": "below", "name": "truth"})
     values = [scalar.prediction for _, scalar in shown if scalar.prediction is not None]
     values += [] if truth is None else [truth]
-    pad = 0.12 * (max(values) - min(values)) or 1.0
+    pad = 0.2 * (max(values) - min(values)) or 1.0
     step = max(1, len(shown) // 24)
     layout: Properties = {
         "xaxis": theme.axis(

@@ -23,7 +23,7 @@ ALT = (
     "A panel a task: for values the prediction of every example against its truth, where a dot on the dotted line is "
     "right; for classes how many examples of each true class got each predicted class."
 )
-_PANEL, _AROUND, _GAP, _COLUMNS = 260, 96, 0.13, 2
+_PANEL, _AROUND, _GAP, _COLUMNS = 280, 96, 0.13, 2
 _NOTHING = Focus()
 
 
@@ -100,7 +100,7 @@ def agreement_figure(
         end = "" if place == 0 else str(place + 1)
         wide, high = 1 / _COLUMNS, 1 / rows
         x = [column * wide + (_GAP / 2 if column else 0), (column + 1) * wide - (0 if column else _GAP / 2)]
-        y = [1 - (row + 1) * high + (0.16 if row + 1 < rows else 0) * high, 1 - row * high - 0.1 * high]
+        y = [1 - (row + 1) * high + (0.16 if row + 1 < rows else 0) * high, 1 - row * high - 0.13 * high]
         info, look = header.tasks[task], theme.looks(header)[task]
         truth, says = inputs[info.name][:n], predictions[info.name][:n]
         unit = f" [{info.metrics[0].unit}]" if info.metrics[0].unit else ""
@@ -115,7 +115,7 @@ def agreement_figure(
             ends = {"x0": 0, "x1": 1, "y0": 0, "y1": 1, "xref": f"x{end} domain", "yref": f"y{end} domain"}
             line = {"color": theme.NEUTRAL, "width": 1.2, "dash": "dot"}
             shapes.append({"type": "line", **ends, "line": line, "layer": "below", "name": "right"})
-        title = f'<span style="color:{look.colour}"><b>{look.letter}</b></span> <b>{look.label}</b> · {note}'
+        title = f'<span style="color:{look.colour}"><b>{look.letter}</b></span> <b>{look.label}</b><br>{note}'
         layout.setdefault("annotations", []).append(_title(title, x[0], y[1]))  # type: ignore[attr-defined]
     return theme.figure(traces, layout, _PANEL * rows + _AROUND, f"{words.run_title(header)} · {where}", shapes)
 
@@ -197,8 +197,6 @@ def _class_panel(
         "showscale": False,
         "xgap": 2,
         "ygap": 2,
-        "text": [[str(number) if number else "" for number in row] for row in table.tolist()],
-        "texttemplate": "%{text}",
         "hoverinfo": "skip",
         "name": look.label,
     }
@@ -206,8 +204,14 @@ def _class_panel(
         "type": "scatter",
         "x": [column for _ in places for column in places],
         "y": [row for row in places for _ in places],
-        "mode": "markers",
-        "marker": {"symbol": "square", "size": 22, "color": theme.NEUTRAL, "opacity": 0},
+        "mode": "markers+text",
+        "marker": {"symbol": "square", "size": 22, "color": theme.see_through(theme.NEUTRAL, 0)},
+        "text": [f"<b>{number}</b>" if number else "" for number in table.ravel().tolist()],
+        "textfont": {
+            "color": [
+                look.on_colour if number > 0.6 * table.max() else theme.NEUTRAL for number in table.ravel().tolist()
+            ]
+        },
         "customdata": cells(
             (
                 Focus(None, (task,)).mark(),
@@ -244,5 +248,6 @@ def _title(text: str, x: float, y: float) -> Properties:
         "xanchor": "left",
         "yanchor": "bottom",
         "showarrow": False,
+        "align": "left",
         "font": {"size": theme.SMALL_TEXT},
     }
