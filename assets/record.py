@@ -6,7 +6,7 @@ assets/.recording/, about an hour on two cores, and what was stopped there goes 
 place of the recorded ones, without training states, so that each stays below 3 MB, and the tables of README.md and
 METHODS.md are written from them. The same seed on the same kind of processor gives the same metrics.
 
-`--tables` only writes the tables; METHOD ... trains and takes over those methods alone.
+`--tables` only writes the tables; METHOD ... takes over those methods alone.
 """
 
 import re
@@ -19,16 +19,21 @@ ROOT = Path(__file__).resolve().parents[1]
 RUNS, WORK = ROOT / "assets" / "runs", ROOT / "assets" / ".recording"
 sys.path.insert(0, str(ROOT))  # this file is started by its path
 
-from core.checkpoints import CHECKPOINTS  # noqa: E402
 from core.compare.plan import folder_name  # noqa: E402
 from core.compare.report import readme_rows, report  # noqa: E402
 from core.compare.results import read_comparison  # noqa: E402
+from core.detached import LOG  # noqa: E402
+from core.runs import CHECKPOINTS  # noqa: E402
 from core.tables import markdown_table  # noqa: E402
 
 SEEDS = {"mtsl": (0, 1, 2), "one": (0, 1, 2), "separate": (0, 1, 2)}
 ONCE = ("selective", "automtl", "snr-trans", "snr-aver", "mmoe", "ml-mmoe", "retrain", "random")
-WANTED = [*((method, seed) for method, seeds in SEEDS.items() for seed in seeds), *((method, 0) for method in ONCE)]
-"""Method and seed of every run on `rooms`, in the order of training."""
+WANTED = (
+    *((method, "rooms", seed) for method, seeds in SEEDS.items() for seed in seeds),
+    *((method, "rooms", 0) for method in ONCE),
+    ("mtsl", "digits", 0),
+)
+"""Method, data and seed of every recorded run."""
 
 
 def recorded_name(method: str, data: str, seed: int) -> str:
@@ -36,10 +41,9 @@ def recorded_name(method: str, data: str, seed: int) -> str:
     return f"{method}-{data}" if seed == 0 else folder_name(method, data, seed)
 
 
-def train(methods: list[str], seeds: tuple[int, ...], data: str) -> None:
-    """Train what is missing in the working folder, one run after the other, and measure it."""
-    command = [sys.executable, "-m", "core", "compare", "--methods", ",".join(methods), "--data", data, "--jobs", "1"]
-    command += ["--seeds", ",".join(map(str, seeds)), "--device", "cpu", "--out", str(WORK)]
+def compare(*options: str) -> None:
+    """Let the working folder's comparison do something: train what is missing there, or measure all runs."""
+    command = [sys.executable, "-m", "core", "compare", "--out", str(WORK), "--device", "cpu", *options]
     subprocess.run(command, cwd=ROOT, check=True)
 
 
@@ -48,12 +52,12 @@ def take_over(method: str, data: str, seed: int) -> None:
     made, target = WORK / folder_name(method, data, seed), RUNS / recorded_name(method, data, seed)
     if target.exists():
         shutil.rmtree(target)
-    shutil.copytree(made, target, ignore=shutil.ignore_patterns(CHECKPOINTS, "*.lock", "heartbeat*", "*.log"))
+    shutil.copytree(made, target, ignore=shutil.ignore_patterns(CHECKPOINTS, LOG, ".*"))
 
 
 def tables() -> dict[str, str]:
     """File -> what stands between its two `results` marks, made from the recorded runs alone."""
-    comparison = read_comparison(RUNS, "rooms", list(dict.fromkeys(method for method, _ in WANTED)))
+    comparison = read_comparison(RUNS, "rooms", (*SEEDS, *ONCE))
     whole = re.sub(r"^# .*\n", "", report(comparison, "mtsl"))
     return {"README.md": markdown_table(readme_rows(comparison)), "METHODS.md": whole.strip()}
 
@@ -68,18 +72,18 @@ def write_tables() -> None:
 
 
 def main() -> None:
-    """Train, take over and write the tables, as the command line says."""
+    """Train, measure, take over and write the tables, as the command line says."""
     asked = sys.argv[1:]
     if asked != ["--tables"]:
-        known = [method for method, _ in WANTED]
-        if unknown := [method for method in asked if method not in known]:
-            raise SystemExit(f"unknown method {unknown[0]}; there are: {', '.join(dict.fromkeys(known))}.")
-        for data, runs in (("rooms", WANTED), ("digits", [("mtsl", 0)])):
-            for method, seed in runs:
-                if not asked or method in asked:
-                    like = ["mtsl"] if method in ("retrain", "random") else []  # they take over what it found
-                    train([*like, method], (seed,), data)
-                    take_over(method, data, seed)
+        if unknown := [method for method in asked if method not in (*SEEDS, *ONCE)]:
+            raise SystemExit(f"unknown method {unknown[0]}; there are: {', '.join((*SEEDS, *ONCE))}.")
+        compare("--methods", ",".join(SEEDS), "--seeds", "0,1,2", "--data", "rooms")
+        compare("--methods", ",".join((*SEEDS, *ONCE)), "--seeds", "0", "--data", "rooms")
+        compare("--methods", "mtsl", "--seeds", "0", "--data", "digits")
+        compare("--table", "--data", "rooms", "--measure")  # all in one sitting, so that times can be compared
+        for method, data, seed in WANTED:
+            if not asked or method in asked:
+                take_over(method, data, seed)
     write_tables()
 
 

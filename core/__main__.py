@@ -33,12 +33,13 @@ def train(
         Literal["quick", "paper"],
         typer.Option(help="quick: minutes on a CPU. paper: the paper's network and schedule."),
     ] = "quick",
-    data: Annotated[Literal["rooms", "digits"], typer.Option(help="Data set.")] = "rooms",
+    data: Annotated[Literal["rooms", "digits", "flights"], typer.Option(help="Data set.")] = "rooms",
     method: Annotated[
         Method,
         typer.Option(
             help="mtsl learns the structure; one shares all, separate nothing; retrain takes a run's structure, random "
-            "a run's size; selective groups the updates."
+            "a run's size; selective groups the updates; snr-trans and snr-aver learn which sub-networks a task uses, "
+            "mmoe and ml-mmoe mix experts."
         ),
     ] = "mtsl",
     like: Annotated[
@@ -174,9 +175,9 @@ def export(
 
 @app.command()
 def inspect(
-    backbone: Annotated[Literal["paper", "small"], typer.Option(help="Network to wire.")] = "paper",
+    backbone: Annotated[Literal["paper", "small", "mlp"], typer.Option(help="Network to wire.")] = "paper",
     dataset: Annotated[
-        Literal["cityscapes", "nyuv2", "rooms", "digits"], typer.Option(help="Whose tasks and image size.")
+        Literal["cityscapes", "nyuv2", "rooms", "digits", "flights"], typer.Option(help="Whose tasks and image size.")
     ] = "cityscapes",
     structure: Annotated[Literal["one", "separate"], typer.Option(help="All shared or nothing.")] = "separate",
     branching: Annotated[

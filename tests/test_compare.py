@@ -31,6 +31,7 @@ from explorer.figures.compare.sharing import agreements, common_ground, differen
 from explorer.figures.compare.table import score_rows, table_rows
 from explorer.focus import Focus
 from explorer.moments import History
+from explorer.names import get_name
 from tests._runs import DENSE, IMAGE_LEVEL, Plan, events_of, header_of
 
 RECORDED = Path(__file__).parents[1] / "assets" / "runs"
@@ -384,7 +385,7 @@ def test_quality_marks_the_front_and_names_every_run(recorded: list[History]) ->
         placed = placed_members(members, members[2], task, size)  # type: ignore[arg-type]
         front = pareto_front([(cost, value) for _, cost, value in placed], task is None)
         for place, (member, cost, value) in enumerate(placed):
-            mark = trace(figure, f"{member.letter} {member.header.method}")
+            mark = trace(figure, f"{member.letter} {get_name(member.header.method)}")
             assert (mark.x[0], mark.y[0]) == (cost, value)
             assert mark.marker.symbol.endswith("-open") == (place not in front)
             assert any(member.name in note.text for note in figure.layout.annotations)
@@ -463,7 +464,7 @@ def test_pairs_say_in_which_runs(recorded: list[History]) -> None:
 def test_gains_are_drawn_with_the_letters_of_runs_and_the_colours_of_tasks(recorded: list[History]) -> None:
     members = gathered(*recorded)
     figure = compare.gains_figure(members, members[2], EVERYTHING)
-    drawn = trace(figure, "A r0 (mtsl)")
+    drawn = trace(figure, "A r0 (MTSL)")
     tasks = common_tasks(members)
     expected = [gain(scores_at(members[0]), scores_at(members[2]), task) for task in tasks]
     assert list(drawn.x) == pytest.approx([*expected, np.mean(expected)])

@@ -9,6 +9,8 @@
     task_groups.py groups_figure: who steps together
     pairs.py       pairs_figure: each pair of tasks over the structural phases
     grid.py        grid_figure: all measurements of a run, stages × phases (coarse.py: those of a long run)
+    gates.py       gates_figure: who reads which sub-network, of networks with gates
+    policies.py    policies_figure: what every task shares, owns or skips, of AutoMTL
     what_if.py     what_if_figure, recorded_figure: the tree of another threshold or rule beside the recorded one
     flips.py       flips_figure: at which thresholds decisions and tree change
     metrics.py     metrics_figure: every task over the epochs

@@ -19,6 +19,7 @@ from core.heartbeat import HEARTBEAT, STOP, heartbeat, process_alive
 from core.queue import Queue, QueuedRun
 from core.runs import ARRAYS, CHECKPOINTS, EVENTS, HEADER, RunError, read_header, read_run
 from core.usage import USAGE
+from explorer.names import get_name
 from explorer.training.command import fork_arguments, train_arguments
 from explorer.training.status import DISMISSED
 
@@ -37,7 +38,7 @@ class Order:
 def new_run(config: Config, preset: Preset = "quick") -> Order:
     """The order to train a config; `preset` is what the command line starts from."""
     name = f"{config.method}-{config.data.dataset}-s{config.seed}"
-    title = f"{config.method} on {config.data.dataset} · seed {config.seed}"
+    title = f"{get_name(config.method)} on {config.data.dataset} · seed {config.seed}"
     return Order(name, title, lambda folder: train_arguments(config, preset, folder))
 
 
