@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from core.data.columns import FEATURES
 from core.events import (
     AmalgamationProgressed,
     AnyEvent,
@@ -135,6 +136,8 @@ def sample_arrays(plan: Plan, event: SamplesSaved) -> dict[str, NDArray[np.gener
                 found[task.name] = random.integers(0, task.outputs, n).astype(np.int16)
             case "class":
                 found[task.name] = random.dirichlet(np.ones(task.outputs), n).astype(np.float16)
+            case "value":
+                found[task.name] = random.normal(20, 30, n).astype(np.float32)
             case "segmentation":
                 found[task.name] = random.integers(0, task.outputs, shape).astype(np.uint8)
             case "depth":
@@ -146,7 +149,9 @@ def sample_arrays(plan: Plan, event: SamplesSaved) -> dict[str, NDArray[np.gener
                 found[task.name] = random.integers(-127, 128, (*shape, 3)).astype(np.int8)
             case "reconstruction" if not inputs:
                 found[task.name] = random.integers(0, 256, (*shape, 3)).astype(np.uint8)
-    if inputs:
+    if inputs and plan.data == "flights":
+        found["features"] = random.normal(0, 1, (n, len(FEATURES))).astype(np.float32)
+    elif inputs:
         found["image"] = random.integers(0, 256, (*shape, 3)).astype(np.uint8)
     return found
 
