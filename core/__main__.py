@@ -38,8 +38,8 @@ def train(
         Method,
         typer.Option(
             help="mtsl learns the structure; one shares all, separate nothing; retrain takes a run's structure, random "
-            "a run's size; selective groups the updates; snr-trans and snr-aver learn which sub-networks a task uses, "
-            "mmoe and ml-mmoe mix experts."
+            "a run's size; selective groups the updates; automtl learns what tasks share, own or skip; snr-trans and "
+            "snr-aver learn which sub-networks a task uses, mmoe and ml-mmoe mix experts."
         ),
     ] = "mtsl",
     like: Annotated[

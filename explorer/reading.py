@@ -68,7 +68,7 @@ def around_phases(header: RunHeader) -> str:
     if header.method == "automtl":
         return (
             "How the key metric of each task changed from the last evaluation before policy training to the first and, "
-            "hatched, the second after it; up is better. Training from scratch starts anew in between."
+            "hatched, the second after it; up is better. Between the two, the chosen network takes over."
         )
     if header.method in get_args(Method) and header.method != "mtsl":
         return ""

@@ -114,7 +114,7 @@ def quality_figure(members: Sequence[Member], baseline: Member, task: TaskInfo |
             "y": [None],
             "mode": "markers",
             "marker": {"symbol": symbol, "size": 9, "color": theme.NEUTRAL},
-            "name": method,
+            "name": get_name(method),
             "showlegend": True,
         }
         for method, symbol in symbols.items()

@@ -91,7 +91,7 @@ def effect_rows(history: History, only: Group = ()) -> list[Row]:
 def effects_drawing(history: History, index: int, only: Group = ()) -> Drawing:
     """Every task around every structural-learning phase, ready to be shown and exported."""
     settled = history.header.method == "automtl"
-    note = "Training from scratch starts anew in between." if settled else "Hollow: nothing fused."
+    note = "Between the two, the chosen network takes over." if settled else "Hollow: nothing fused."
     return Drawing(
         key="effects",
         title="Before and after each structural phase",
@@ -174,7 +174,7 @@ def _bars(
 
 
 def fusions(history: History) -> dict[int, str]:
-    """What was settled in each phase (which groups fused at which stages, say), by number; "" where nothing was."""
+    """What fused at which stages (or was settled otherwise), in words, for every phase by number; "" for nothing."""
     said_of: dict[int, list[str]] = {phase.number: [] for phase in history.phases}
     for found in history.measurements:
         if found.decision:
