@@ -58,7 +58,7 @@ def take_over(method: str, data: str, seed: int) -> None:
 def tables() -> dict[str, str]:
     """File -> what stands between its two `results` marks, made from the recorded runs alone."""
     comparison = read_comparison(RUNS, "rooms", (*SEEDS, *ONCE))
-    whole = re.sub(r"^# .*\n", "", report(comparison, "mtsl"))
+    whole = re.sub(r"^# .*\n", "", report(comparison, "mtsl")).replace("## ", "### ")
     return {"README.md": markdown_table(readme_rows(comparison)), "METHODS.md": whole.strip()}
 
 

@@ -230,8 +230,7 @@ def test_missing_failed_and_unreadable_runs_are_shown(tmp_path: Path) -> None:
     assert rows_of(found, "quality")[0]["Δm (%) ↑"] == "no run"
     notes = "\n".join(quality_notes(found))
     for sentence in (
-        "Not counted: mtsl, seed 2, is missing.",
-        "Not counted: selective, seed 0, is missing.",
+        "Missing: selective, seeds 0, 1, 2; mtsl, one, seed 2.",
         "Not counted: one, seed 0, failed: the loss of depth is nan.",
         "Not counted: one, seed 1, cannot be read: ",
         "odd is left out, as it cannot be read: ",

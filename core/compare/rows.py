@@ -139,7 +139,11 @@ def quality_notes(comparison: Comparison) -> list[str]:
         )
     else:
         notes.append(f"Δm is undefined: there are no runs of `{BASELINE}`, which it is measured against.")
+    if missing := _missing(comparison):
+        notes.append(f"Missing: {missing}.")
     for run in comparison.results.values():
+        if run.state == "missing":
+            continue
         if not run.counts:
             notes.append(f"Not counted: {run.name}, {run.ending}.")
             continue
@@ -153,6 +157,18 @@ def quality_notes(comparison: Comparison) -> list[str]:
         if lost:
             notes.append(f"Undefined for {run.name}: {', '.join(lost)}.")
     return [*notes, *comparison.oddities]
+
+
+def _missing(comparison: Comparison) -> str:
+    """Runs of which there is no trace, by method; seeds that the same methods lack are named once."""
+    of_seeds: dict[tuple[int, ...], list[str]] = {}
+    for method in comparison.methods:
+        if seeds := tuple(run.seed for run in comparison.of(method) if run.state == "missing"):
+            of_seeds.setdefault(seeds, []).append(method)
+    return "; ".join(
+        f"{', '.join(methods)}, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+        for seeds, methods in of_seeds.items()
+    )
 
 
 def budget_notes(comparison: Comparison) -> list[str]:
