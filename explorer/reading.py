@@ -88,6 +88,11 @@ def _elsewhere(header: RunHeader) -> str:
     return ""
 
 
+def learns_otherwise(header: RunHeader) -> bool:
+    """Whether a run's network is learned in another way than MTSL's, so that its numbers fit no step of MTSL."""
+    return header.method == "automtl" or is_routed(header)
+
+
 def is_routed(header: RunHeader) -> bool:
     """Whether a run's network is one of gated sub-networks."""
     return METHOD_SETTINGS.get(header.method) in ("snr", "mmoe")

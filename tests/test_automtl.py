@@ -9,7 +9,7 @@ from core import events
 from core.checkpoints import load_checkpoint
 from core.config import Config, ConfigError, parse_config, preset
 from core.data.load import load_data
-from core.launch import METHODS, build_backbone, build_fabric, resume_run, run_header, start_run
+from core.launch import METHODS, build_backbone, build_fabric, fork_run, resume_run, run_header, start_run
 from core.methods.automtl import AutoMtl
 from core.policy_search import PolicySearch, turn_at, turn_batch
 from core.runs import RunWriter, read_run, validate_run
@@ -235,3 +235,23 @@ def test_settings_that_do_not_fit_leave_no_folder_behind(tmp_path: Path, change:
     assert not (tmp_path / "run").exists()
     with pytest.raises(ConfigError, match=r"automtl\.choices"):
         parse_config(settings().model_dump(mode="json") | {"automtl": {"choices": [[0, 3]]}})
+
+
+def test_a_fork_settles_the_same_policies_in_another_way(tmp_path: Path) -> None:
+    source, folder = tmp_path / "source", tmp_path / "fork"
+    assert run(source, settings("training.keep_checkpoints=phases", "automtl.choose=sampled")) == "finished"
+    outcome = fork_run(source, 2, folder, ["automtl.choose=likeliest"], lambda config: build_fabric(config, "cpu"))
+    assert outcome == "finished"
+    found, parent = validate_run(folder), validate_run(source)
+    learned = [[event for event in one.events if isinstance(event, events.PolicyUpdated)] for one in (found, parent)]
+    assert learned[0] == learned[1]
+    last = learned[0][-1]
+    ways = [max(range(3), key=way.__getitem__) for way in last.probabilities]
+    graph = [event for event in found.events if isinstance(event, events.StructureChanged)][-1].graph
+    for task, way in enumerate(ways):
+        [kind] = {node.kind for node in graph.nodes if node.stage == last.stage and task in node.tasks}
+        assert kind in (("shared", "specific"), ("specific",), ("skip",))[way]
+    with pytest.raises(ConfigError, match=r"`automtl\.grain`: the weights are those of these operations"):
+        fork_run(
+            source, 2, tmp_path / "other", ["automtl.grain=convolution"], lambda config: build_fabric(config, "cpu")
+        )

@@ -52,6 +52,8 @@ class AutoMtl(Method):
         self.searching = False
         """Whether policies are being learned; then the network has another optimizer."""
         self.search: PolicySearch | None = None
+        self.told: list[list[Choice]] | None = None
+        """The choices whose structure was written last; a fork may settle others."""
 
     # ---- network and plan -------------------------------------------------------------------------------------------
 
@@ -102,7 +104,7 @@ class AutoMtl(Method):
         """The choices, if they are made, and whether policies are being learned."""
         choices = _automtl(net).choices
         return {
-            "choices": None if choices is None else [list(of_task) for of_task in choices],
+            "choices": None if choices is None else _listed(_automtl(net)),
             "search": self.searching,
         }
 
@@ -155,7 +157,9 @@ class AutoMtl(Method):
             self.search = PolicySearch(self.config.automtl, self.config.seed, net)
             self._report(trainer, self.search)
         trainer.train_epochs(phase.epochs)
-        trainer.write_structure(self._chosen_net(trainer, net))
+        chosen = self._chosen_net(trainer, net)
+        self.told = _listed(chosen)
+        trainer.write_structure(chosen)
 
     def _settle(self, trainer: "Trainer") -> None:
         """Put the network of the choices in the supermodel's place, once."""
@@ -168,6 +172,8 @@ class AutoMtl(Method):
             chosen.load_state_dict({name: state[name] for name in chosen.state_dict()})
         self.searching, self.search = False, None
         trainer.use(chosen)
+        if self.told is not None and _listed(chosen) != self.told:
+            trainer.write_structure()
 
     def _chosen_net(self, trainer: "Trainer", net: AutoMtlNet) -> AutoMtlNet:
         """The network of the choices that follow from the policies, as it starts."""
@@ -255,13 +261,20 @@ class AutoMtl(Method):
                 )
 
     def state_dict(self) -> dict[str, object] | None:
-        """The optimizer of the policies, while they are learned."""
-        return {"policies": self.search.optimizer.state_dict()} if self.search else None
+        """The optimizer of the policies, while they are learned, and the choices that were told."""
+        return {"policies": self.search.optimizer.state_dict(), "told": self.told} if self.search else None
 
     def load_state_dict(self, state: dict[str, object], trainer: "Trainer") -> None:
         """Take up policy training where it was."""
         self.search = PolicySearch(self.config.automtl, self.config.seed, _automtl(trainer.net))
         self.search.optimizer.load_state_dict(cast(dict[str, object], state["policies"]))
+        self.told = cast("list[list[Choice]] | None", state["told"])
+
+
+def _listed(net: AutoMtlNet) -> list[list[Choice]]:
+    """The choices of a network that has made them, in plain values."""
+    assert net.choices is not None
+    return [list(of_task) for of_task in net.choices]
 
 
 def _automtl(net: TaskNet) -> AutoMtlNet:
