@@ -44,7 +44,10 @@ def train(
     ] = "mtsl",
     like: Annotated[
         Path | None,
-        typer.Option(help="Run folder: retrain trains its last structure from scratch, random a tree of its size."),
+        typer.Option(
+            help="Run folder: retrain trains its last structure from scratch, random a tree of its size; selective "
+            "updates its structure."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and order.", min=0)] = 0,
     device: Device = "auto",

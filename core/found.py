@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
-from core.config import ConfigError
+from core.config import METHOD_SETTINGS, ConfigError
 from core.events import StructureChanged
 from core.runs import RunError, read_run
 
@@ -14,20 +15,21 @@ def like_run(method: str, folder: Path) -> str:
 
     Raises `ConfigError` for a method that cannot be like another run, and `RunError` as below.
     """
-    if method not in LIKE:
-        raise ConfigError(f"`--like` goes with the methods {' and '.join(LIKE)}. Found {method}.")
-    return LIKE[method](folder)
+    takes = {**LIKE, **MAY_BE_LIKE}
+    if method not in takes:
+        raise ConfigError(f"`--like` goes with the methods {', '.join(takes)}. Found {method}.")
+    return takes[method](folder)
 
 
-def structure_setting(folder: Path) -> str:
-    """The override that gives the last structure of a run to the method `retrain`.
+def structure_setting(folder: Path, method: str = "retrain") -> str:
+    """The override that gives the last structure of a run to a method.
 
     Raises `RunError` if the run cannot be read, or its structure is no tree.
     """
     partitions = _last_structure(folder).partitions
     if partitions is None:
         raise RunError(f"{folder}: expected a run whose structure is a tree, found one that has no partitions.")
-    return f"retrain.partitions={json.dumps(partitions)}"
+    return f"{METHOD_SETTINGS[method]}.partitions={json.dumps(partitions)}"
 
 
 def size_setting(folder: Path) -> str:
@@ -37,6 +39,9 @@ def size_setting(folder: Path) -> str:
 
 LIKE: Mapping[str, Callable[[Path], str]] = {"retrain": structure_setting, "random": size_setting}
 """Method that is like another run -> what it takes over from that run's folder, as an override."""
+
+MAY_BE_LIKE: Mapping[str, Callable[[Path], str]] = {"selective": partial(structure_setting, method="selective")}
+"""The same for methods that have a structure of their own where nothing is asked for."""
 
 
 def _last_structure(folder: Path) -> StructureChanged:

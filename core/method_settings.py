@@ -72,6 +72,9 @@ class Selective(Settings):
         None, gt=0, le=1000, description="learning rate of the heads over that of the rest; none: the number of tasks"
     )
     structure: Literal["one", "separate"] = Field("one", description="what is shared: all but the heads, or nothing")
+    partitions: tuple[tuple[tuple[int, ...], ...], ...] | None = Field(
+        None, description="who shares which stage instead: for every stage the groups of task numbers"
+    )
 
 
 class AutoMtl(Settings):
