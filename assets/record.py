@@ -1,68 +1,90 @@
-"""Rebuild the recorded runs in assets/runs/: `python assets/record.py [NAME ...]`, about six minutes on two cores.
+"""Rebuild the recorded runs in assets/runs/ and the tables made from them: `python assets/record.py`.
 
-Every run is trained for real by the command that anybody can type; the same seed on the same kind of processor gives
-the same run. Training states are left out, so that a recorded run stays small. At the end the README's table of
-results is printed, made from the recorded runs alone.
+All methods are trained for real by `python -m core compare`, which anybody can type: three seeds of MTSL and its two
+reference models, one of every other method, on `rooms` with the quick preset; and MTSL on `digits`. They are trained in
+assets/.recording/, about an hour on two cores, and what was stopped there goes on at the next call. Then they take the
+place of the recorded ones, without training states, so that each stays below 3 MB, and the tables of README.md and
+METHODS.md are written from them. The same seed on the same kind of processor gives the same metrics.
+
+`--tables` only writes the tables; METHOD ... takes over those methods alone.
 """
 
+import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+RUNS, WORK = ROOT / "assets" / "runs", ROOT / "assets" / ".recording"
+sys.path.insert(0, str(ROOT))  # this file is started by its path
 
-RUNS = {
-    "mtsl-rooms": ["--data", "rooms", "--method", "mtsl"],
-    "one-rooms": ["--data", "rooms", "--method", "one"],
-    "separate-rooms": ["--data", "rooms", "--method", "separate"],
-    "mtsl-digits": ["--data", "digits", "--method", "mtsl"],
-}
+from core.compare.plan import folder_name  # noqa: E402
+from core.compare.report import readme_rows, report  # noqa: E402
+from core.compare.results import read_comparison  # noqa: E402
+from core.detached import LOG  # noqa: E402
+from core.runs import CHECKPOINTS  # noqa: E402
+from core.tables import markdown_table  # noqa: E402
 
-
-def record(name: str) -> None:
-    """Train one run in a temporary folder, then put it in the place of the recorded one."""
-    with tempfile.TemporaryDirectory(dir=ROOT / "assets") as folder:
-        made = Path(folder) / name
-        command = [sys.executable, "-m", "core", "train", "--preset", "quick", "--device", "cpu", "--seed", "0"]
-        subprocess.run([*command, *RUNS[name], "--out", str(made)], cwd=ROOT, check=True)
-        shutil.rmtree(made / "checkpoints")
-        target = ROOT / "assets" / "runs" / name
-        if target.exists():
-            shutil.rmtree(target)
-        made.rename(target)
+SEEDS = {"mtsl": (0, 1, 2), "one": (0, 1, 2), "separate": (0, 1, 2)}
+ONCE = ("selective", "automtl", "snr-trans", "snr-aver", "mmoe", "ml-mmoe", "retrain", "random")
+WANTED = (
+    *((method, "rooms", seed) for method, seeds in SEEDS.items() for seed in seeds),
+    *((method, "rooms", 0) for method in ONCE),
+    ("mtsl", "digits", 0),
+)
+"""Method, data and seed of every recorded run."""
 
 
-def table() -> str:
-    """The last metrics of the recorded runs on `rooms`, a row a method, as the README shows them."""
-    sys.path.insert(0, str(ROOT))  # this file is started by its path
-    from core.events import Evaluated, StructureChanged
-    from core.runs import read_run
+def recorded_name(method: str, data: str, seed: int) -> str:
+    """What the recorded run is called: `mtsl-rooms`, and `mtsl-rooms-s1` for another seed than 0."""
+    return f"{method}-{data}" if seed == 0 else folder_name(method, data, seed)
 
-    rows = []
-    for name in ("mtsl-rooms", "one-rooms", "separate-rooms"):
-        run = read_run(ROOT / "assets" / "runs" / name)
-        tasks = run.header.tasks
-        if not rows:
-            arrows = {"higher": "↑", "lower": "↓"}
-            labels = [f"{t.label} {t.metrics[0].label} {arrows[t.metrics[0].direction]}" for t in tasks]
-            rows += [["method", *labels, "parameters", "MACs an image"], ["---"] * (len(labels) + 3)]
-        last = [event for event in run.events if isinstance(event, Evaluated)][-1].metrics
-        size = [event for event in run.events if isinstance(event, StructureChanged)][-1]
-        values = [f"{last[task.name][task.metrics[0].key]:.4g}" for task in tasks]
-        rows.append([f"`{run.header.method}`", *values, f"{size.parameters:,}", f"{size.macs / 1e6:.1f} M"])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+def compare(*options: str) -> None:
+    """Let the working folder's comparison do something: train what is missing there, or measure all runs."""
+    command = [sys.executable, "-m", "core", "compare", "--out", str(WORK), "--device", "cpu", *options]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def take_over(method: str, data: str, seed: int) -> None:
+    """Put a run that was trained in the place of the recorded one, without its training states."""
+    made, target = WORK / folder_name(method, data, seed), RUNS / recorded_name(method, data, seed)
+    if target.exists():
+        shutil.rmtree(target)
+    shutil.copytree(made, target, ignore=shutil.ignore_patterns(CHECKPOINTS, LOG, ".*"))
+
+
+def tables() -> dict[str, str]:
+    """File -> what stands between its two `results` marks, made from the recorded runs alone."""
+    comparison = read_comparison(RUNS, "rooms", (*SEEDS, *ONCE))
+    whole = re.sub(r"^# .*\n", "", report(comparison, "mtsl")).replace("## ", "### ")
+    return {"README.md": markdown_table(readme_rows(comparison)), "METHODS.md": whole.strip()}
+
+
+def write_tables() -> None:
+    """Write the tables of both files."""
+    for name, text in tables().items():
+        before, _, after = (ROOT / name).read_text().partition("<!-- results -->\n")
+        _, mark, rest = after.partition("<!-- end of results -->")
+        assert mark, f"{name} has no place for results"
+        (ROOT / name).write_text(f"{before}<!-- results -->\n{text}\n{mark}{rest}")
 
 
 def main() -> None:
-    """Record the runs named on the command line, or all of them."""
-    names = sys.argv[1:] or list(RUNS)
-    if unknown := [name for name in names if name not in RUNS]:
-        raise SystemExit(f"unknown run {unknown[0]}; there are: {', '.join(RUNS)}.")
-    for name in names:
-        record(name)
-    print(table())
+    """Train, measure, take over and write the tables, as the command line says."""
+    asked = sys.argv[1:]
+    if asked != ["--tables"]:
+        if unknown := [method for method in asked if method not in (*SEEDS, *ONCE)]:
+            raise SystemExit(f"unknown method {unknown[0]}; there are: {', '.join((*SEEDS, *ONCE))}.")
+        compare("--methods", ",".join(SEEDS), "--seeds", "0,1,2", "--data", "rooms")
+        compare("--methods", ",".join((*SEEDS, *ONCE)), "--seeds", "0", "--data", "rooms")
+        compare("--methods", "mtsl", "--seeds", "0", "--data", "digits")
+        compare("--table", "--data", "rooms", "--measure")  # all in one sitting, so that times can be compared
+        for method, data, seed in WANTED:
+            if not asked or method in asked:
+                take_over(method, data, seed)
+    write_tables()
 
 
 if __name__ == "__main__":

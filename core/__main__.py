@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 from rich.console import Console
@@ -33,17 +33,21 @@ def train(
         Literal["quick", "paper"],
         typer.Option(help="quick: minutes on a CPU. paper: the paper's network and schedule."),
     ] = "quick",
-    data: Annotated[Literal["rooms", "digits"], typer.Option(help="Data set.")] = "rooms",
+    data: Annotated[Literal["rooms", "digits", "flights"], typer.Option(help="Data set.")] = "rooms",
     method: Annotated[
         Method,
         typer.Option(
             help="mtsl learns the structure; one shares all, separate nothing; retrain takes a run's structure, random "
-            "a run's size; selective groups the updates."
+            "a run's size; selective groups the updates; automtl learns what tasks share, own or skip; snr-trans and "
+            "snr-aver learn which sub-networks a task uses, mmoe and ml-mmoe mix experts."
         ),
     ] = "mtsl",
     like: Annotated[
         Path | None,
-        typer.Option(help="Run folder: retrain trains its last structure from scratch, random a tree of its size."),
+        typer.Option(
+            help="Run folder: retrain trains its last structure from scratch, random a tree of its size; selective "
+            "updates its structure."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights and order.", min=0)] = 0,
     device: Device = "auto",
@@ -235,9 +239,9 @@ def export(
 
 @app.command()
 def inspect(
-    backbone: Annotated[Literal["paper", "small"], typer.Option(help="Network to wire.")] = "paper",
+    backbone: Annotated[Literal["paper", "small", "mlp"], typer.Option(help="Network to wire.")] = "paper",
     dataset: Annotated[
-        Literal["cityscapes", "nyuv2", "rooms", "digits"], typer.Option(help="Whose tasks and image size.")
+        Literal["cityscapes", "nyuv2", "rooms", "digits", "flights"], typer.Option(help="Whose tasks and image size.")
     ] = "cityscapes",
     structure: Annotated[Literal["one", "separate"], typer.Option(help="All shared or nothing.")] = "separate",
     branching: Annotated[
@@ -273,6 +277,65 @@ def inspect(
         from core.summary import cost_lines
 
         typer.echo(cost_lines(found))
+
+
+@app.command()
+def compare(
+    out: Annotated[Path, typer.Option(help="Folder for the runs, a run folder each, and for the tables.")],
+    methods: Annotated[
+        str | None,
+        typer.Option(help=f"Parted by commas, of {', '.join(get_args(Method))} (default: mtsl,one,separate)."),
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Parted by commas, or as 0-2 (default: 0,1,2).")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set (default: rooms).")] = None,
+    preset: Annotated[
+        Literal["quick", "paper"],
+        typer.Option(help="quick: minutes a run on a CPU. paper: the paper's network and schedule."),
+    ] = "quick",
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting of all runs.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Runs that train at the same time, the cores shared out.", min=1)] = 1,
+    device: Device = "auto",
+    table: Annotated[bool, typer.Option("--table", help="Only make the tables of what lies in the folder.")] = False,
+    measure: Annotated[bool, typer.Option("--measure", help="Measure latency anew, also where it is known.")] = False,
+    against: Annotated[
+        str | None, typer.Option(help="Method that others are tested against (default: separate, else the first).")
+    ] = None,
+) -> None:
+    """Train several methods over several seeds and lay them side by side.
+
+    Example: python -m core compare --methods mtsl,one,separate --seeds 0,1,2 --data digits --out runs/digits --jobs 2
+
+    Every method and seed is a run folder in OUT that the explorer opens.
+
+    The same call again trains what is missing: finished runs stay, others
+    go on, also after a crash. Ctrl-C writes checkpoints first. retrain and
+    random take over what the mtsl run of the same seed found.
+
+    In the end every network is timed; the tables are printed and written as
+    comparison.md, .csv, .json and .tex. To make them anew from the folders:
+    python -m core compare --out runs/digits --table
+    """
+    from core.compare.command import run_comparison, show_table
+    from core.compare.plan import Request, parse_methods, parse_seeds
+
+    out = out.expanduser().resolve()
+    chosen = None if methods is None else parse_methods(methods)
+    numbers = None if seeds is None else parse_seeds(seeds)
+    if table:
+        show_table(out, data, chosen, numbers, device if measure else None, against)
+        return
+    request = Request(
+        chosen or parse_methods("mtsl,one,separate"),
+        numbers or parse_seeds("0-2"),
+        data or "rooms",
+        preset,
+        tuple(setting or ()),
+        device,
+    )
+    if not run_comparison(request, out, jobs, measure, against):
+        typer.echo("paused; go on with the same command")
 
 
 @app.command()

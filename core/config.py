@@ -8,15 +8,47 @@ from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, Field, JsonValue, ValidationError, model_validator
 
 from core.data.parameters import DataParameters
+from core.method_settings import (
+    METHOD_SETTINGS,
+    AutoMtl,
+    Method,
+    Mmoe,
+    Mtsl,
+    Random,
+    Retrain,
+    Selective,
+    Settings,
+    Snr,
+)
+from core.presets import PRESETS
 
-
-class Settings(BaseModel):
-    """A frozen group of settings; unknown names are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+__all__ = [
+    "METHOD_SETTINGS",
+    "AutoMtl",
+    "Backbone",
+    "Config",
+    "ConfigError",
+    "Method",
+    "MlpBackbone",
+    "Mmoe",
+    "Mtsl",
+    "PaperBackbone",
+    "Preset",
+    "Random",
+    "Retrain",
+    "Selective",
+    "Settings",
+    "SmallBackbone",
+    "Snr",
+    "Training",
+    "changed_config",
+    "differences",
+    "parse_config",
+    "preset",
+]
 
 
 class ConfigError(ValueError):
@@ -49,6 +81,22 @@ class PaperBackbone(Settings):
     weights: Literal["imagenet"] | None = Field(None, description="start of the encoder: ImageNet weights or random")
 
 
+class MlpBackbone(Settings):
+    """Fully connected layers, for tables; on images every pixel goes through them on its own."""
+
+    name: Literal["mlp"] = "mlp"
+    hidden: tuple[int, ...] = Field((128, 64), description="neurons of each layer, which is a stage")
+    tower: int = Field(16, ge=1, le=65_536, description="hidden units of each task's head")
+
+    @model_validator(mode="after")
+    def _check_hidden(self) -> "MlpBackbone":
+        if not 1 <= len(self.hidden) <= 64 or not all(1 <= neurons <= 65_536 for neurons in self.hidden):
+            raise ValueError(
+                f"`hidden` should be neurons of 1 to 64 layers, 1 to 65536 each. Found {list(self.hidden)}"
+            )
+        return self
+
+
 class Training(Settings):
     """The loop that all methods share."""
 
@@ -74,91 +122,7 @@ class Training(Settings):
     )
 
 
-class Mtsl(Settings):
-    """Multi-Task Structural Learning: alignment, similarity, grouping, amalgamation and their schedule."""
-
-    min_similarity: float = Field(0.8, ge=-1, le=1, description="threshold of similarity above which a group fuses")
-    rule: Literal["best-partition", "best-pairs"] = Field("best-partition", description="how tasks are grouped")
-    alignment_weight: float = Field(0.2, ge=0, le=100, description="weight of the loss that pulls task nodes together")
-    alignment_until: float = Field(0.6, ge=0, le=1, description="share of the epochs during which alignment acts")
-    similarity_from: Literal["held-out", "train", "validation"] = Field(
-        "held-out", description="images that similarity is measured on; held-out: taken away from training"
-    )
-    similarity_samples: int = Field(800, ge=4, le=100_000, description="images that similarity is measured on")
-    fuser: Literal["amalgamation", "average"] = Field(
-        "amalgamation", description="the group node learns from its task nodes, or is their mean"
-    )
-    start: Literal["average", "copy", "fresh"] = Field(
-        "fresh", description="first weights of a group node: mean of its task nodes, copy of the first, or new"
-    )
-    amalgamation_learning_rate: float = Field(1e-4, gt=0, le=1, description="of the Adam that trains group nodes")
-    copy_moments: bool = Field(True, description="group nodes inherit the mean of their task nodes' Adam moments")
-    structural_epochs: tuple[int, ...] | None = Field(
-        None, description="epochs right before which the structure is learned, from 1; none: the paper's, scaled"
-    )
-    amalgamation_epochs: tuple[int, ...] | None = Field(
-        None, description="epochs of amalgamation of each structural phase; none: the paper's, scaled"
-    )
-    phases: int | None = Field(
-        None, ge=1, le=100, description="number of structural phases when scaled; none: one a stage"
-    )
-
-    @model_validator(mode="after")
-    def _check_lists(self) -> "Mtsl":
-        epochs, amalgamation = self.structural_epochs, self.amalgamation_epochs
-        if epochs is not None and (not epochs or list(epochs) != sorted(set(epochs)) or epochs[0] < 1):
-            raise ValueError(f"`structural_epochs` should be rising numbers from 1. Found {list(epochs)}.")
-        if amalgamation is not None and (not amalgamation or min(amalgamation) < 1):
-            raise ValueError(f"`amalgamation_epochs` should be numbers of at least 1. Found {list(amalgamation)}.")
-        if epochs and amalgamation and len(epochs) != len(amalgamation):
-            raise ValueError(
-                f"`amalgamation_epochs` should have one entry for each of the {len(epochs)} `structural_epochs`. "
-                f"Found {len(amalgamation)}."
-            )
-        return self
-
-
-class Selective(Settings):
-    """Selective Task Group Updates: tasks are grouped by how one's step changes another's loss, and step in turn."""
-
-    decay: float = Field(1e-3, gt=0, le=1, description="weight of the newest affinity in its running mean")
-    single_iterations: int = Field(
-        100, ge=0, le=1_000_000, description="batches during which every task steps alone, to get to know affinities"
-    )
-    attribution: Literal["stepped", "official"] = Field(
-        "stepped",
-        description="whose row an effect is written to: the group that stepped, or, as the authors' code does, the "
-        "group that steps next",
-    )
-    group_loss: Literal["sum", "mean"] = Field("sum", description="of the losses of a group, for its step")
-    head_factor: float | None = Field(
-        None, gt=0, le=1000, description="learning rate of the heads over that of the rest; none: the number of tasks"
-    )
-    structure: Literal["one", "separate"] = Field("one", description="what is shared: all but the heads, or nothing")
-
-
-class Retrain(Settings):
-    """A structure that was found before, trained from scratch."""
-
-    partitions: tuple[tuple[tuple[int, ...], ...], ...] | None = Field(
-        None, description="who shares which stage: for every stage the groups of task numbers, such as [[0, 1], [2]]"
-    )
-
-
-class Random(Settings):
-    """A random structure of a given size, as a control."""
-
-    parameters: int | None = Field(
-        None, ge=1, description="weights that the network should have, heads included; the nearest tree is taken"
-    )
-
-
-Method = Literal["mtsl", "one", "separate", "retrain", "random", "selective"]
-Backbone = Annotated[SmallBackbone | PaperBackbone, Field(discriminator="name")]
-
-
-METHOD_SETTINGS: dict[str, str] = {name: name for name in ("mtsl", "retrain", "random", "selective")}
-"""Method -> the field of `Config` that holds its own settings; One and Separate have none."""
+Backbone = Annotated[SmallBackbone | PaperBackbone | MlpBackbone, Field(discriminator="name")]
 
 
 class Config(Settings):
@@ -173,70 +137,12 @@ class Config(Settings):
     retrain: Retrain = Retrain()
     random: Random = Random()
     selective: Selective = Selective()
+    automtl: AutoMtl = AutoMtl()
+    snr: Snr = Snr()
+    mmoe: Mmoe = Mmoe()
 
 
 Preset = Literal["quick", "paper"]
-
-# `quick`: the whole story on two cores in minutes. Reasons for what differs from the paper's settings:
-# - 64x64 rooms and a network of width 16: an epoch of five such networks takes seconds.
-# - learning rate 1e-3 and batch 32: the paper's 1e-4 fine-tunes ImageNet weights, here all weights are new.
-# - 16 epochs, as many as it takes to leave one between all eight structural phases and a third of them for the end.
-# - alignment 0.05 and threshold 0.93: with the paper's 0.2 every similarity exceeds 0.97 within two epochs and all
-#   tasks fuse everywhere; with 0 almost nothing fuses. Between them the stem is shared by all, two groups part above
-#   it, and the last stages stay private: tried on seeds 0, 1 and 2, and on 0.02 to 0.1 with thresholds 0.9 to 0.95.
-# - one thread: with networks this small a second one saves a third of the time on an idle machine, but as soon as
-#   anything else runs (the app, a second run) the two wait for each other and training takes ten times as long.
-# - group nodes start as the mean of their task nodes: with one pass of amalgamation, new weights would not catch up.
-# - a state is kept at the start of every phase, to fork from: networks this small have room on any disk.
-_QUICK_ROOMS: dict[str, JsonValue] = {
-    "data": {"dataset": "rooms"},
-    "backbone": {"name": "small"},
-    "training": {
-        "epochs": 16,
-        "batch_size": 32,
-        "learning_rate": 1e-3,
-        "precision": "float32",
-        "threads": 1,
-        "keep_checkpoints": "phases",
-    },
-    "mtsl": {
-        "min_similarity": 0.93,
-        "alignment_weight": 0.05,
-        "similarity_samples": 128,
-        "start": "average",
-        "amalgamation_learning_rate": 1e-3,
-    },
-}
-# on digits: small images and no decoder, since answers are at image level; a lower threshold, as its tasks differ more
-_QUICK_DIGITS: dict[str, JsonValue] = {
-    "data": {"dataset": "digits"},
-    "backbone": {"name": "small", "decoder_stages": 0, "encoder_stages": 3, "stem_stride": 1},
-    "training": {
-        "epochs": 10,
-        "batch_size": 64,
-        "learning_rate": 2e-3,
-        "precision": "float32",
-        "threads": 1,
-        "keep_checkpoints": "phases",
-    },
-    "mtsl": {
-        "min_similarity": 0.85,
-        "alignment_weight": 0.05,
-        "similarity_samples": 256,
-        "start": "average",
-        "amalgamation_learning_rate": 1e-3,
-    },
-}
-# `paper`: the network and every setting of the MTSL paper; only the data set is ours, in the paper's number of images.
-_PAPER: dict[str, JsonValue] = {"backbone": {"name": "paper"}}
-_PAPER_ROOMS: dict[str, JsonValue] = {"dataset": "rooms", "train": 2975, "val": 500, "height": 128, "width": 128}
-
-_PRESETS: dict[tuple[Preset, str], dict[str, JsonValue]] = {
-    ("quick", "rooms"): _QUICK_ROOMS,
-    ("quick", "digits"): _QUICK_DIGITS,
-    ("paper", "rooms"): _PAPER | {"data": _PAPER_ROOMS},
-    ("paper", "digits"): _PAPER | {"data": {"dataset": "digits", "train": 2975}},
-}
 
 
 def preset(
@@ -249,10 +155,10 @@ def preset(
     >>> preset("quick", "digits", overrides=["training.epochs=3"]).training.epochs
     3
     """
-    if (name, data) not in _PRESETS:
-        known = ", ".join(f"{preset} on {of}" for preset, of in _PRESETS)
+    if (name, data) not in PRESETS:
+        known = ", ".join(f"{preset} on {of}" for preset, of in PRESETS)
         raise ConfigError(f"no preset `{name}` for data `{data}`; there are: {known}.")
-    values: dict[str, JsonValue] = {**_PRESETS[name, data], "method": method, "seed": seed}
+    values: dict[str, JsonValue] = {**PRESETS[name, data], "method": method, "seed": seed}
     for override in overrides:
         values = _override(values, override)
     return parse_config(values)

@@ -53,16 +53,25 @@ def _node(module: nn.Module, neurons: int, macs: int) -> SharingNode:
     return SharingNode(stage=0, tasks=(0,), kind="specific", neurons=neurons, parameters=parameters, macs=macs)
 
 
-@torch.no_grad()
 def _run(module: nn.Module, *inputs: object) -> tuple[Tensor, int]:
     """The output of `module` on meta tensors, and the MACs of its convolutions and linear layers."""
-    macs = 0
+    output, macs = count_macs(module, *inputs)
+    assert isinstance(output, Tensor)
+    return output, sum(macs.values())
+
+
+@torch.no_grad()
+def count_macs(module: nn.Module, *inputs: object) -> tuple[object, dict[nn.Module, int]]:
+    """The output of `module`, and the MACs of each of its convolutions and linear layers.
+
+    Tensors may be on the meta device; then nothing is computed.
+    """
+    macs: dict[nn.Module, int] = {}
 
     def count(layer: nn.Module, _: object, output: Tensor) -> None:
-        nonlocal macs
         weight = layer.weight
         assert isinstance(weight, Tensor)
-        macs += output.numel() * weight.numel() // weight.shape[0]  # every output value sums over one filter
+        macs[layer] = macs.get(layer, 0) + output.numel() * weight.numel() // weight.shape[0]  # a filter an output
 
     hooks = [
         layer.register_forward_hook(count) for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)

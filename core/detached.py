@@ -4,15 +4,18 @@ A process is detached: it goes on when its starter ends. Its output is kept in `
 first moment the folder holds its heartbeat, so that a process which dies before it wrote anything is found, too.
 """
 
+import contextlib
 import os
 import shlex
+import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.heartbeat import HEARTBEAT, STOP, beat_of, write_whole
+from core.heartbeat import HEARTBEAT, STOP, beat_of, heartbeat, process_alive, request_stop, write_whole
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 LOG = "log.txt"
@@ -42,10 +45,13 @@ def as_typed(arguments: Sequence[str], width: int | None = None) -> str:
     return " \\\n".join(lines)
 
 
-def launch(folder: Path, arguments: Sequence[str], held: Sequence[int] = ()) -> None:
+def launch(
+    folder: Path, arguments: Sequence[str], held: Sequence[int] = (), environment: Mapping[str, str] | None = None
+) -> None:
     """Start `python -m core` with `arguments`, which works in `folder`; files open at `held` stay open in it.
 
-    Raises `OSError` if it cannot be started; the log then says so.
+    `environment` holds variables that the process gets beside ours. Raises `OSError` if it cannot be started; the log
+    then says so.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / STOP).unlink(missing_ok=True)
@@ -59,7 +65,7 @@ def launch(folder: Path, arguments: Sequence[str], held: Sequence[int] = ()) -> 
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200", **(environment or {})},
                 pass_fds=held,
                 start_new_session=True,  # neither Ctrl-C in the starter's terminal nor the starter's end reaches it
             )
@@ -69,6 +75,17 @@ def launch(folder: Path, arguments: Sequence[str], held: Sequence[int] = ()) -> 
     write_whole(folder / HEARTBEAT, beat_of(process.pid, "starting").model_dump_json().encode(), sync=False)
     # without someone who waits, a process that ended would stay behind as a zombie for as long as the starter runs
     threading.Thread(target=process.wait, name=f"wait for {process.pid}", daemon=True).start()
+
+
+def stop(folder: Path) -> None:
+    """Ask the process of a run to write a checkpoint and stop; one that has nothing to save yet is ended at once."""
+    beat = heartbeat(folder)
+    if beat is None or not process_alive(beat):
+        return
+    request_stop(folder)
+    if beat.done == 0 and beat.host == socket.gethostname():  # importing, or making data: deaf to the request file
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(beat.pid, signal.SIGTERM)
 
 
 def log_tail(folder: Path, lines: int = 12) -> str:
@@ -87,3 +104,16 @@ def log_tail(folder: Path, lines: int = 12) -> str:
         return ""
     begins = max((number for number, line in enumerate(found, start=1) if line.startswith(PROMPT)), default=0)
     return "\n".join(found[begins:][-lines:]).strip()
+
+
+def complaint(log: str) -> str:
+    """What a process said when it gave up: our command line's `error: …`, or the last line of a traceback.
+
+    >>> complaint("epoch 1\\nerror: no such preset\\n  try quick"), complaint("epoch 1")
+    ('no such preset\\n  try quick', '')
+    """
+    _, error, message = f"\n{log}".rpartition("\nerror: ")
+    if error:
+        return message.strip()
+    _, traceback, rest = f"\n{log}".rpartition("\nTraceback (most recent call last):")
+    return rest.strip().rpartition("\n")[2] if traceback else ""

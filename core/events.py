@@ -21,6 +21,7 @@ Values = dict[str, float]
 ARRAY_FILE = r"^[\w.-]+\.npz$"
 """Names of files below `arrays/`."""
 
+Probabilities = tuple[float, float, float]
 Role = Literal["task-learning", "structural-learning"]
 
 
@@ -55,6 +56,9 @@ class EpochFinished(Event):
     kind: Literal["epoch_finished"] = "epoch_finished"
     losses: Values = Field(description="task name -> mean training loss")
     alignment: float | None = Field(default=None, description="mean alignment loss, weight included; None: no term")
+    penalty: float | None = Field(
+        default=None, description="mean of what the method adds for its structure, weight included; None: no term"
+    )
     learning_rate: float = Field(gt=0)
     samples_per_second: float = Field(ge=0)
 
@@ -189,15 +193,28 @@ class PolicyUpdated(Event):
 
     kind: Literal["policy_updated"] = "policy_updated"
     stage: int = Field(ge=0)
-    probabilities: tuple[tuple[float, float, float], ...] = Field(description="[T, 3]: shared, specific, skip")
+    probabilities: tuple[Probabilities, ...] = Field(
+        description="[T, 3]: shared, specific, skip; mean over the stage's nodes"
+    )
+    nodes: tuple[tuple[Probabilities, ...], ...] = Field(
+        default=(),
+        description="[nodes, T, 3]: of every convolution of the stage, where they have policies of their own",
+    )
+    temperature: float | None = Field(default=None, gt=0, description="of the samples that training sees now")
 
 
 class GatesUpdated(Event):
-    """SNR: the gate of every connection between the sub-networks of two levels."""
+    """SNR and mixtures of experts: the gate of every connection from the sub-networks of a stage to those who read it.
+
+    Every stage that is read through gates has an event of its own, and a second one if the heads read it too.
+    """
 
     kind: Literal["gates_updated"] = "gates_updated"
-    stage: int = Field(ge=0)
-    gates: Matrix = Field(description="[upper, lower] in [0, 1]")
+    stage: int = Field(ge=0, description="whose outputs pass the gates")
+    readers: Literal["stage", "heads"] = Field(
+        default="stage", description="who reads them: the sub-networks of the next stage, or each task's head"
+    )
+    gates: Matrix = Field(description="[readers, sub-networks of the stage] in [0, 1]")
 
 
 class AffinityUpdated(Event):

@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from core.checkpoints import LAST, kept_phases, link_or_copy, load_checkpoint, phase_file
-from core.config import Config, ConfigError, Mtsl, Training, changed_config, differences, parse_config
+from core.config import AutoMtl, Config, ConfigError, Mtsl, Training, changed_config, differences, parse_config
 from core.events import parse_event
 from core.heartbeat import write_whole
 from core.provenance import Parent, package_versions, utc_now
@@ -33,6 +33,8 @@ FIXED = {
     "training.samples": "the images were saved at the start",
     "mtsl.similarity_from": "images set aside must not have been trained on",
     "mtsl.similarity_samples": "images set aside must not have been trained on",
+    "automtl.grain": "the weights are those of these operations",
+    "automtl.network_optimizer": "its state is that of this optimizer",
 }
 """Setting, or group of settings, that a fork cannot change -> why."""
 
@@ -53,7 +55,11 @@ class Fork:
 
 def changeable() -> tuple[str, ...]:
     """The settings that a fork may change, as `--set` names them."""
-    groups: tuple[tuple[str, type[BaseModel]], ...] = (("training", Training), ("mtsl", Mtsl))
+    groups: tuple[tuple[str, type[BaseModel]], ...] = (
+        ("training", Training),
+        ("mtsl", Mtsl),
+        ("automtl", AutoMtl),
+    )
     keys = [f"{group}.{name}" for group, record in groups for name in record.model_fields]
     return ("seed", *(key for key in keys if key not in FIXED))
 
@@ -167,10 +173,11 @@ def _check_schedule(given: Sequence[Phase], config: Config, n_stages: int, phase
     """Raises `ConfigError` unless the plan of `config` begins with the phases done and goes on from there."""
     plan, done = planned(config, n_stages), given[:phase]
     if tuple(plan[:phase]) != tuple(done) or len(plan) <= phase:
+        whole = f"is `{'` and `'.join(spelled_out(given))}`, " if config.method == "mtsl" else "has "
         raise ConfigError(
             f"the schedule should begin with the {phase} phases that are done: {_listed(done)}. Found "
             f"{_listed(plan[:phase])}{'' if len(plan) > phase else ' and nothing after them'}. The parent's whole "
-            f"schedule is `{'` and `'.join(spelled_out(given))}`, `training.epochs` "
+            f"schedule {whole}`training.epochs` "
             f"{sum(part.epochs for part in given if part.role == 'task-learning')}; change only what comes later."
         )
 

@@ -1,6 +1,7 @@
 """What the machine a process trains on is good at, and what it is asked to do for it."""
 
 import ctypes
+import os
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of glibc's mallopt
 _LARGEST_TRIM, _LARGEST_MMAP = (1 << 31) - 1, 1 << 25  # in bytes: the largest values it accepts
@@ -25,3 +26,8 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return bool(mallopt(_MMAP_THRESHOLD, _LARGEST_MMAP)) and bool(mallopt(_TRIM_THRESHOLD, _LARGEST_TRIM))
+
+
+def cores() -> int:
+    """Processor cores that this process, and hence training, may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,15 +6,15 @@ from typing import Literal
 
 import yaml
 
-from core.backbones import paper, small
+from core.backbones import Backbone, mlp, paper, small
 from core.config import Preset
 from core.config import preset as settings_of
 from core.cost import measure_cost
-from core.data.parameters import DIGIT_TASKS, ROOM_TASKS
+from core.data.parameters import DIGIT_TASKS, FLIGHT_TASKS, ROOM_TASKS, FlightsParameters
 from core.structure import Structure
 from core.tasks import DEPTH, EDGES, NORMALS, RECONSTRUCTION, Task, segmentation
 
-Dataset = Literal["cityscapes", "nyuv2", "rooms", "digits"]
+Dataset = Literal["cityscapes", "nyuv2", "rooms", "digits", "flights"]
 
 # tasks, channels and size (height, width) of the images: the paper's, and the defaults of ours
 _DATASETS: dict[Dataset, tuple[tuple[Task, ...], tuple[int, int, int]]] = {
@@ -22,11 +22,12 @@ _DATASETS: dict[Dataset, tuple[tuple[Task, ...], tuple[int, int, int]]] = {
     "nyuv2": ((segmentation(40), DEPTH, EDGES, NORMALS, RECONSTRUCTION), (3, 320, 448)),
     "rooms": (ROOM_TASKS, (3, 64, 64)),
     "digits": (DIGIT_TASKS, (1, 16, 24)),
+    "flights": (FLIGHT_TASKS, (FlightsParameters().image_channels, 1, 1)),
 }
 
 
 def inspect_structure(
-    backbone: Literal["paper", "small"],
+    backbone: Literal["paper", "small", "mlp"],
     dataset: Dataset,
     structure: Literal["one", "separate"] = "separate",
     branching: Path | None = None,
@@ -36,7 +37,7 @@ def inspect_structure(
     Raises `ValueError` that says which stem of the file is wrong and why.
     """
     tasks, image = _DATASETS[dataset]
-    built = paper() if backbone == "paper" else small(image_channels=image[0])
+    built = _backbone(backbone, image[0])
     names, n_stages = tuple(task.name for task in tasks), len(built.stages)
     if branching is not None:
         shape = _read_branching(branching, n_stages, names)
@@ -57,6 +58,12 @@ def inspect_run(
     from core.probe import run_cost  # what trains is not needed to look at a structure
 
     return dict(run_cost(settings_of(preset, dataset, method, overrides=overrides), measure))
+
+
+def _backbone(name: Literal["paper", "small", "mlp"], channels: int) -> Backbone:
+    if name == "paper":
+        return paper(image_channels=channels)
+    return small(image_channels=channels) if name == "small" else mlp(channels)
 
 
 def _read_branching(path: Path, n_stages: int, names: tuple[str, ...]) -> Structure:

@@ -1,7 +1,6 @@
 """From a config or a run folder to a run in training: the one place where all parts meet."""
 
 import contextlib
-import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,20 +9,24 @@ from typing import Literal
 import torch
 from lightning_fabric import Fabric
 
-from core.backbones import Backbone, paper, small
+from core.backbones import Backbone, mlp, paper, small
 from core.checkpoints import State, drop_phases, has_checkpoint, load_checkpoint
-from core.config import Config, PaperBackbone, parse_config
-from core.data.load import load_data
+from core.config import Config, MlpBackbone, PaperBackbone, parse_config
+from core.data.load import check_data, load_data
 from core.events import Event, RunFailed, RunPaused
 from core.fork import make_fork, plan_fork
 from core.hardware import cpu_has_bfloat16, keep_freed_memory
+from core.methods.automtl import AutoMtl
 from core.methods.base import Method
 from core.methods.fixed import One, Random, Retrain, Separate
+from core.methods.mmoe import Mmoe
 from core.methods.mtsl import Mtsl
 from core.methods.selective import Selective
+from core.methods.snr import Snr
 from core.position import ASKED, Position, StopTraining, Tick, TrainingError
 from core.provenance import package_versions, utc_now
 from core.runs import RunError, RunHeader, RunWriter, StageInfo, TaskInfo, read_run
+from core.signals import stop_signals
 from core.training import Trainer
 from core.usage import note_usage
 
@@ -34,6 +37,11 @@ METHODS: dict[str, type[Method]] = {
     "retrain": Retrain,
     "random": Random,
     "selective": Selective,
+    "snr-trans": Snr,
+    "snr-aver": Snr,
+    "mmoe": Mmoe,
+    "ml-mmoe": Mmoe,
+    "automtl": AutoMtl,
 }
 
 Outcome = Literal["finished", "paused", "failed"]
@@ -55,9 +63,11 @@ class Show:
 def build_backbone(config: Config) -> Backbone:
     """The backbone that a config asks for, for the images of its data."""
     settings = config.backbone
-    channels = next((task.outputs for task in config.data.tasks if task.kind == "reconstruction"), 3)
+    channels = config.data.image_channels
     if isinstance(settings, PaperBackbone):
         return paper(settings.weights, depth_activation="relu", image_channels=channels)  # depth is in metres
+    if isinstance(settings, MlpBackbone):
+        return mlp(channels, settings.hidden, settings.tower)
     return small(image_channels=channels, **settings.model_dump(exclude={"name"}))
 
 
@@ -99,6 +109,7 @@ def start_run(config: Config, folder: Path, fabric: Fabric, show: Show | None = 
     backbone = build_backbone(config)
     header = run_header(config, backbone)
     METHODS[config.method](config).check(backbone, config.data.tasks)  # what cannot be should leave no folder behind
+    check_data(config.data)
     with _processes(fabric), _scratch(fabric, header) or RunWriter(folder, header) as writer:
         return _train(config, backbone, writer, fabric, None, show or Show())
 
@@ -213,22 +224,3 @@ def use_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextlib.contextmanager
-def stop_signals() -> Iterator[Callable[[], str]]:
-    """The first Ctrl-C or SIGTERM asks to stop after the batch under way, the second stops at once."""
-    asked: list[str] = []
-
-    def handle(number: int, frame: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(f"stopped by {signal.Signals(number).name}")
-
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    before = [signal.signal(number, handle) for number in numbers]
-    try:
-        yield lambda: asked[0] if asked else ""
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

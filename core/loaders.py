@@ -49,6 +49,10 @@ class Loaders:
         chunks = order.view(total, ranks, self.batch_size)[first:, rank].tolist()
         return self._batches(split, chunks, total, shuffle)
 
+    def chosen(self, split: Split, chunks: list[list[int]], total: int, shuffle: torch.Generator) -> Batches:
+        """A batch of the items at the indices of every chunk: the last of an epoch of `total` batches."""
+        return self._batches(split, chunks, total, shuffle)
+
     def ordered(self, split: Split, indices: Sequence[int]) -> Batches:
         """Batches of the items at `indices`, in order; the last may be smaller."""
         size = self.batch_size

@@ -13,7 +13,7 @@ from core.data.base import IGNORED, DataSplits
 from core.tasks import Task
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""(prediction [n, outputs, H, W] or [n, classes], target as in `core.data.base.Split`, batched) -> scalar float32."""
+"""(prediction [n, outputs, H, W] or [n, outputs], target as in `core.data.base.Split`, batched) -> scalar float32."""
 
 BETA = 0.999
 """Of the effective number of samples (Cui et al. 2019), as in MTSL."""
@@ -27,7 +27,8 @@ _SHORT = 1e-3  # predicted normals shorter than this are scaled up no further, s
 def build_losses(tasks: Iterable[Task], data: DataSplits, *, device: torch.device | str = "cpu") -> dict[str, Loss]:
     """The loss of each task by its name; class weights come from `data.class_counts` and lie on `device`.
 
-    Raises `ValueError` for a segmentation task whose class counts are missing or of another length.
+    Raises `ValueError` for a segmentation task whose class counts are missing or of another length, and for a value
+    task without a scale.
     """
     losses: dict[str, Loss] = {}
     for task in tasks:
@@ -39,6 +40,8 @@ def build_losses(tasks: Iterable[Task], data: DataSplits, *, device: torch.devic
                     f"Found {len(counts)}."
                 )
             losses[task.name] = balanced_cross_entropy(class_weights(counts).to(device))
+        elif task.kind == "value":
+            losses[task.name] = standardised_error(*data.scale(task.name))
         else:
             losses[task.name] = _PLAIN[task.kind]
     return losses
@@ -135,6 +138,20 @@ def mean_squared_error(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean squared error of the normalised input, [n, C, H, W] each."""
     _check(prediction, target, prediction.shape)
     return functional.mse_loss(prediction.float(), target)
+
+
+def standardised_error(mean: float, std: float) -> Loss:
+    """Mean squared error of standardised values: predictions [n, 1] against targets [n, 1] less `mean` over `std`.
+
+    >>> standardised_error(10.0, 4.0)(torch.tensor([[1.0]]), torch.tensor([[18.0]])).item()
+    1.0
+    """
+
+    def loss(prediction: Tensor, target: Tensor) -> Tensor:
+        _check(prediction, target, prediction.shape)
+        return functional.mse_loss(prediction.float(), (target - mean) / std)
+
+    return loss
 
 
 def cross_entropy(prediction: Tensor, target: Tensor) -> Tensor:

@@ -31,13 +31,15 @@ class TaskMetric(Metric):
 
 
 def build_metrics(tasks: Iterable[Task], data: DataSplits) -> dict[str, TaskMetric]:
-    """The metrics of each task by its name; `data.std` brings reconstructions back to images in [0, 1]."""
+    """The metrics of each task by its name; `data` brings reconstructions and values back to their own scale."""
     metrics: dict[str, TaskMetric] = {}
     for task in tasks:
         if task.kind == "segmentation":
             metrics[task.name] = SegmentationMetric(task.outputs)
         elif task.kind == "reconstruction":
             metrics[task.name] = ReconstructionMetric(data.std)
+        elif task.kind == "value":
+            metrics[task.name] = ValueMetric(*data.scale(task.name))
         else:
             metrics[task.name] = _PLAIN[task.kind]()
     return metrics
@@ -218,6 +220,41 @@ class ClassMetric(TaskMetric):
     def compute(self) -> dict[str, float]:
         """`accuracy`, in [0, 1]."""
         return {"accuracy": (self.right.double() / self.images).item()}
+
+
+class ValueMetric(TaskMetric):
+    """RMSE and MAE in the unit of the targets, and R² = 1 - sum of squared errors / sum of squares about the mean."""
+
+    squared: Tensor
+    absolute: Tensor
+    targets: Tensor
+    squares: Tensor
+    examples: Tensor
+
+    def __init__(self, mean: float, std: float) -> None:
+        super().__init__()
+        self.mean, self.std = mean, std
+        for name in ("squared", "absolute", "targets", "squares", "examples"):
+            self.add_sum(name)
+
+    def update(self, prediction: Tensor, target: Tensor) -> None:
+        """Standardised answers [n, 1], and targets [n, 1] as they are."""
+        truth = target.double() - self.mean  # about the mean, so that the sums of squares cancel nothing
+        error = prediction.double() * self.std - truth
+        self.squared += error.square().sum()
+        self.absolute += error.abs().sum()
+        self.targets += truth.sum()
+        self.squares += truth.square().sum()
+        self.examples += target.numel()
+
+    def compute(self) -> dict[str, float]:
+        """`rmse`, `mae` and `r2`; the last is not defined (NaN) where all targets are the same."""
+        spread = self.squares - self.targets.square() / self.examples
+        return {
+            "rmse": (self.squared / self.examples).sqrt().item(),
+            "mae": (self.absolute / self.examples).item(),
+            "r2": (1 - self.squared / spread).item() if spread > 1e-9 * self.squares else float("nan"),
+        }
 
 
 _PLAIN: dict[str, Callable[[], TaskMetric]] = {

@@ -8,7 +8,7 @@ torch's global generator or on the order of the tasks.
 import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Literal, NamedTuple
@@ -49,6 +49,10 @@ class TaskNet(nn.Module, ABC):
     def forward(self, images: Tensor, tasks: Sequence[int] | None = None, keep: Collection[Node] = ()) -> Outputs:
         """Answers of `tasks` (all by default) by their index; `keep` only where the network has nodes."""
 
+    def serving(self) -> "TaskNet":
+        """The network that answers once training is over: this one, unless its kind can leave out what is idle."""
+        return self
+
 
 class MultiTaskNet(TaskNet):
     """A network of one module per node of `structure` and one head per task; each node runs once in a pass.
@@ -88,9 +92,9 @@ class MultiTaskNet(TaskNet):
         self.backbone = backbone
         self.structure = structure
         self.tasks = tuple(tasks)
-        first = _first_stages(backbone, range(structure.n_stages), seed, load_pretrained)
+        first = first_stages(backbone, range(structure.n_stages), seed, load_pretrained)
         self.nodes = nn.ModuleDict({_key(node): deepcopy(first[node.stage]) for node in structure.nodes()})
-        self.heads = nn.ModuleList(_seeded(partial(backbone.build_head, task), seed, task.name) for task in tasks)
+        self.heads = nn.ModuleList(seeded(partial(backbone.build_head, task), seed, task.name) for task in tasks)
 
     def forward(self, images: Tensor, tasks: Sequence[int] | None = None, keep: Collection[Node] = ()) -> Outputs:
         """Answers of `tasks` (all by default) and features of the nodes `keep`, from one pass over what they need.
@@ -175,9 +179,7 @@ class MultiTaskNet(TaskNet):
             return average(removed)
         module = deepcopy(removed[0])
         if start == "fresh":
-            module.load_state_dict(
-                _first_stages(self.backbone, [stage], seed, load_pretrained=True)[stage].state_dict()
-            )
+            module.load_state_dict(first_stages(self.backbone, [stage], seed, load_pretrained=True)[stage].state_dict())
         return module
 
     def fuse(self, stage: int, group: Iterable[int], module: nn.Module) -> Fusion:
@@ -288,26 +290,30 @@ def _mean(tensors: Sequence[Tensor], count: int | None = None) -> Tensor:
     return (total / (count or len(tensors))).to(tensors[0].dtype)
 
 
-def _first_stages(backbone: Backbone, stages: Iterable[int], seed: int, load_pretrained: bool) -> dict[int, nn.Module]:
+def first_stages(backbone: Backbone, stages: Iterable[int], seed: int, load_pretrained: bool) -> dict[int, nn.Module]:
     """One new module per stage, on the CPU: what every node of a new network is a copy of."""
     pretrained = backbone.pretrained() if load_pretrained else {}
-    modules = {}
-    for stage in stages:
-        module = _seeded(partial(backbone.build_stage, stage), seed, backbone.stages[stage].name)
-        if stage in pretrained:
-            result = module.load_state_dict(pretrained[stage], strict=False)
-            # counts of batches seen are not in older files, and nothing is computed from them
-            missing = [key for key in result.missing_keys if not key.endswith("num_batches_tracked")]
-            if missing or result.unexpected_keys:
-                raise ValueError(
-                    f"{backbone.describe(stage)}: the pretrained weights do not fit: missing {missing}, "
-                    f"unexpected {result.unexpected_keys}."
-                )
-        modules[stage] = module
-    return modules
+    return {stage: new_stage(backbone, stage, seed, backbone.stages[stage].name, pretrained) for stage in stages}
 
 
-def _seeded(build: Callable[[], nn.Module], seed: int, name: str) -> nn.Module:
+def new_stage(
+    backbone: Backbone, stage: int, seed: int, name: str, pretrained: Mapping[int, Mapping[str, Tensor]]
+) -> nn.Module:
+    """A new module of `stage`, on the CPU: random by seed and name, or pretrained if the stage is among those."""
+    module = seeded(partial(backbone.build_stage, stage), seed, name)
+    if stage in pretrained:
+        result = module.load_state_dict(pretrained[stage], strict=False)
+        # counts of batches seen are not in older files, and nothing is computed from them
+        missing = [key for key in result.missing_keys if not key.endswith("num_batches_tracked")]
+        if missing or result.unexpected_keys:
+            raise ValueError(
+                f"{backbone.describe(stage)}: the pretrained weights do not fit: missing {missing}, "
+                f"unexpected {result.unexpected_keys}."
+            )
+    return module
+
+
+def seeded(build: Callable[[], nn.Module], seed: int, name: str) -> nn.Module:
     """What `build` makes on the CPU with torch's generator at a state that depends on seed and name; then put back."""
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         torch.default_generator.manual_seed(zlib.crc32(f"{seed} {name}".encode()))  # no CUDA generator is touched

@@ -14,7 +14,7 @@ from typing import TypedDict
 from core.config import Config, PaperBackbone, changed_config
 from core.cost import measure_cost
 from core.data.load import load_data
-from core.data.parameters import RoomsParameters
+from core.data.parameters import FlightsParameters, RoomsParameters
 from core.events import EpochFinished, Event
 from core.launch import METHODS, Show, build_backbone, build_fabric, start_run
 from core.position import StopTraining, Tick
@@ -48,9 +48,10 @@ def run_cost(config: Config, measure: bool, device: str = "auto") -> Cost:
         config = config.model_copy(update={"backbone": backbone.model_copy(update={"weights": None})})
     built, tasks = build_backbone(config), config.data.tasks
     names = tuple(task.name for task in tasks)
-    structure = METHODS[config.method](config).start(names, len(built.stages))
-    planned(config, len(built.stages))
-    graph = measure_cost(built, structure, tasks, image_size(config))
+    method = METHODS[config.method](config)
+    method.check(built, tasks)
+    structure = method.start(names, len(built.stages))
+    graph, _ = method.drawn(method.build(built, tasks, load_pretrained=False), image_size(config))
     seconds = memory = None
     if measure:
         shared = measure_cost(built, Structure.shared(names, len(built.stages)), tasks, image_size(config))
@@ -71,6 +72,8 @@ def image_size(config: Config) -> tuple[int, int]:
     data = config.data
     if isinstance(data, RoomsParameters):
         return data.height, data.width
+    if isinstance(data, FlightsParameters):
+        return 1, 1  # rows of a table, as images of one pixel
     return 8 * data.scale, (16 - data.overlap) * data.scale
 
 

@@ -50,6 +50,7 @@ class QueuedRun(BaseModel):
     folder: Path = Field(description="run folder that the command writes")
     arguments: tuple[str, ...] = Field(min_length=1, description="what follows `python -m core`")
     added: float = Field(description="seconds since 1970")
+    environment: dict[str, str] = Field(default_factory=dict, description="variables that its process gets")
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,29 @@ class Queue:
             room = 0 if settings.paused else settings.at_once - self._live()
             return [place for place in self.waiting()[: max(0, room)] if self._start(place)]
 
+    def tidy(self) -> None:
+        """Put in order what was started, and start nothing."""
+        with self._turn():
+            self._tidy()
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Be the process that works the queue off; its heartbeat says so while `beat` renews it.
+
+        Raises `filelock.Timeout` if another process is.
+        """
+        self.worker.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.worker / "lock", timeout=2):
+            try:
+                yield
+            finally:
+                (self.worker / HEARTBEAT).unlink(missing_ok=True)
+
+    def beat(self) -> None:
+        """Renew the heartbeat of the process that works the queue off."""
+        message = f"{len(self.waiting())} waiting"
+        write_whole(self.worker / HEARTBEAT, beat_of(None, message).model_dump_json().encode(), sync=False)
+
     def busy(self) -> bool:
         """Whether there is something for a worker to do, now or once a run has ended."""
         return bool(self._files("started")) or (bool(self._files("waiting")) and not self.settings().paused)
@@ -172,7 +196,7 @@ class Queue:
             _lock(file, shared=False)
             # the log says why a process could not be started, and the run is listed as failed
             with contextlib.suppress(OSError):
-                launch(place.run.folder, place.run.arguments, held=(file.fileno(),))
+                launch(place.run.folder, place.run.arguments, (file.fileno(),), place.run.environment)
         return True
 
     def _tidy(self) -> None:
@@ -198,10 +222,9 @@ def work_off(root: Path, tell: Callable[[str], None]) -> None:
     One process does so at a time: where another is at it already, this one ends.
     """
     queue = Queue(root)
-    queue.worker.mkdir(parents=True, exist_ok=True)
     while queue.busy():  # asked again once the lock is given back, for a run that came just before
         try:
-            with FileLock(queue.worker / "lock", timeout=2):
+            with queue.at_work():
                 _work(queue, tell)
         except Timeout:
             tell("another process works this queue off")
@@ -215,10 +238,8 @@ def _work(queue: Queue, tell: Callable[[str], None]) -> None:
             tell(f"started {place.run.folder.name}: {place.run.title}")
         if time.monotonic() - beaten > HEARTBEAT_SECONDS:
             beaten = time.monotonic()
-            message = f"{len(queue.waiting())} waiting"
-            write_whole(queue.worker / HEARTBEAT, beat_of(None, message).model_dump_json().encode(), sync=False)
+            queue.beat()
         time.sleep(POLL_SECONDS)
-    (queue.worker / HEARTBEAT).unlink(missing_ok=True)
 
 
 def _locked(file: Path) -> bool:

@@ -40,7 +40,7 @@ from core.lines import Lines, problem
 from core.lines import RunError as RunError  # whoever reads a run folder meets it here
 from core.provenance import Parent
 from core.robustness.records import misfits, read_records
-from core.tasks import Direction, Kind, Task
+from core.tasks import Direction, Kind, Metric, Task
 
 HEADER, EVENTS, ARRAYS, CHECKPOINTS = "run.json", "events.jsonl", "arrays", "checkpoints"
 State = Literal["running", "paused", "interrupted", "finished", "failed"]
@@ -72,6 +72,16 @@ class TaskInfo(BaseModel):
         """What a run folder says of `task`."""
         metrics = tuple(MetricInfo(**asdict(metric)) for metric in task.metrics)
         return cls(name=task.name, label=task.label, kind=task.kind, metrics=metrics)
+
+    def task(self) -> Task:
+        """The task as `core.delta` wants it; the number of outputs, which a header does not hold, plays no part there.
+
+        >>> from core.tasks import DEPTH
+        >>> TaskInfo.of(DEPTH).task().metric == DEPTH.metric
+        True
+        """
+        metrics = tuple(Metric(found.key, found.label, found.unit, found.direction) for found in self.metrics)
+        return Task(self.name, self.label, self.kind, 0, metrics)
 
 
 class StageInfo(BaseModel):

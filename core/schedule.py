@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.config import Config, ConfigError
+from core.config import AutoMtl, Config, ConfigError
 from core.events import Role
 
 PAPER_EPOCHS = 80
@@ -33,6 +33,8 @@ def planned(config: Config, n_stages: int) -> tuple[Phase, ...]:
     (Phase(role='task-learning', epochs=10),)
     """
     settings, epochs = config.mtsl, config.training.epochs
+    if config.method == "automtl":
+        return policy_schedule(config.automtl, epochs)
     if config.method != "mtsl":
         return (Phase("task-learning", epochs),)
     phases = settings.phases or n_stages
@@ -70,6 +72,19 @@ def structural_schedule(
         plan.append(Phase("structural-learning", length))
         finished = epoch - 1
     return (*plan, Phase("task-learning", epochs - finished))
+
+
+def policy_schedule(settings: AutoMtl, epochs: int) -> tuple[Phase, ...]:
+    """AutoMTL's stages: pre-training, policy training, and `epochs` of post-training; given choices need but the last.
+
+    >>> [phase.epochs for phase in policy_schedule(AutoMtl(pretrain_epochs=3, policy_epochs=6), 16)]
+    [3, 6, 16]
+    """
+    last = Phase("task-learning", epochs)
+    if settings.choices is not None:
+        return (last,)
+    first = (Phase("task-learning", settings.pretrain_epochs),) if settings.pretrain_epochs else ()
+    return (*first, Phase("structural-learning", settings.policy_epochs), last)
 
 
 def _stretched_epochs(epochs: int, phases: int) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Literal
 Direction = Literal["higher", "lower"]
 """Which way a metric improves."""
 
-Kind = Literal["segmentation", "depth", "edges", "normals", "reconstruction", "class"]
+Kind = Literal["segmentation", "depth", "edges", "normals", "reconstruction", "class", "value"]
 """What a task predicts; decides its loss, its metrics and how a figure paints it."""
 
 
@@ -25,7 +25,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Task:
-    """A task: `outputs` channels (dense kinds) or classes (`class` kind); the first metric is the key metric."""
+    """A task: `outputs` channels (dense kinds), classes (`class`) or one (`value`); the first metric is the key one."""
 
     name: str
     label: str
@@ -36,7 +36,7 @@ class Task:
     @property
     def dense(self) -> bool:
         """Whether the head answers for every pixel (else once an image)."""
-        return self.kind != "class"
+        return self.kind not in ("class", "value")
 
     @property
     def metric(self) -> Metric:
@@ -55,6 +55,7 @@ COSINE = Metric("cosine", "cosine similarity", "", "higher")
 MSE = Metric("mse", "MSE", "", "lower")
 PSNR = Metric("psnr", "PSNR", "dB", "higher")
 ACCURACY = Metric("accuracy", "accuracy", "", "higher")
+R2 = Metric("r2", "R²", "", "higher")
 
 
 def segmentation(classes: int) -> Task:
@@ -65,6 +66,12 @@ def segmentation(classes: int) -> Task:
 def image_class(name: str, label: str, classes: int) -> Task:
     """One of `classes` classes for the whole image; targets are int64 scalars."""
     return Task(name, label, "class", classes, (ACCURACY,))
+
+
+def value(name: str, label: str, unit: str) -> Task:
+    """One number in `unit` for the whole example; targets are float [1], as they are, not standardised."""
+    metrics = (Metric("rmse", "RMSE", unit, "lower"), Metric("mae", "MAE", unit, "lower"), R2)
+    return Task(name, label, "value", 1, metrics)
 
 
 def reconstruction(channels: int) -> Task:

@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Literal, TypeVar, cast
+from typing import TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -19,7 +19,7 @@ from core import events
 from core.backbones import Backbone
 from core.checkpoints import Checkpoints, State
 from core.config import Config, ConfigError
-from core.data.base import Batch, DataSplits, Split
+from core.data.base import DataSplits, Split
 from core.loaders import MEMORY_FORMAT, Batches, Loaders
 from core.losses import build_losses
 from core.methods.base import Method
@@ -28,12 +28,13 @@ from core.network import MultiTaskNet, TaskNet
 from core.position import ASKED, Position, StopTraining, Tick, TrainingError
 from core.processes import average_gradients, average_statistics, same_everywhere
 from core.runs import RunWriter
-from core.samples import Array, input_arrays, prediction_arrays
+from core.samples import save_inputs, save_predictions
 from core.seeds import generator
 
 E = TypeVar("E", bound=events.Event)
 EXPLODED = 1e4
 """A loss this many times its first value (and at least this large) counts as exploding."""
+_OF_SETTINGS = ("weight_decay", "factor")  # what of an optimizer's groups comes from settings, not from training
 
 
 class Trainer:
@@ -90,7 +91,7 @@ class Trainer:
             if not self.at.begun:
                 self.write(events.RunStarted)
                 self.write_structure()
-                self._save_inputs()
+                save_inputs(self)
                 self.at.begun = True
                 self.save()
             while self.at.phase < len(self.plan):
@@ -109,7 +110,7 @@ class Trainer:
             self.write(events.PhaseStarted, role=phase.role, epochs=phase.epochs)
             at.started = True
         self.method.run_phase(self, phase)
-        self._save_predictions()
+        save_predictions(self)
         at.phase, at.started, at.done, at.batch = at.phase + 1, False, 0, 0
         self.save()
 
@@ -122,32 +123,36 @@ class Trainer:
     def _epoch(self) -> None:
         """One pass over the training images, then evaluation."""
         at, settings = self.at, self.config.training
-        rate = settings.learning_rate * 0.1 ** sum(at.epoch >= share * settings.epochs for share in settings.milestones)
+        rate = self.method.learning_rate(at, self.plan[at.phase])
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group.get("factor", 1.0)
         self.net.train()
         began, first = time.monotonic(), at.batch
-        batches = self.batches("training")
-        for images, targets in batches:
+        for images, targets in self.method.epoch_batches(self):
             self.method.train_batch(self, images, targets)
             at.batch += 1
             at.step += 1
-            self.pulse(f"epoch {at.epoch + 1} of {settings.epochs}")
+            self.pulse(f"epoch {at.epoch + 1} of {self.method.epochs()}")
         trained = (at.batch - first) * settings.batch_size / max(time.monotonic() - began, 1e-9)
-        alignment = self.take("alignment") if "alignment" in at.sums else None
+        alignment, penalty = (self.take(name) if name in at.sums else None for name in ("alignment", "penalty"))
         losses = {task.name: self.take(task.name) for task in self.data.tasks}
         at.epoch, at.done, at.batch = at.epoch + 1, at.done + 1, 0
         average_statistics(self.fabric, self.net)
         self.write(
-            events.EpochFinished, losses=losses, alignment=alignment, learning_rate=rate, samples_per_second=trained
+            events.EpochFinished,
+            losses=losses,
+            alignment=alignment,
+            penalty=penalty,
+            learning_rate=rate,
+            samples_per_second=trained,
         )
         self.method.after_epoch(self)
         self.write(
             events.Evaluated, split="validation", metrics=self.evaluate(self.data.val), samples=len(self.data.val)
         )
 
-    def joint_step(self, images: Tensor, targets: dict[str, Tensor]) -> None:
-        """One optimizer step on the sum of all tasks' losses and the method's extra loss."""
+    def joint_step(self, images: Tensor, targets: dict[str, Tensor], penalty: Tensor | None = None) -> None:
+        """One optimizer step on the sum of all tasks' losses, the method's extra loss, and a penalty on structure."""
         structure = self.net.structure if isinstance(self.net, MultiTaskNet) else None
         keep = self.method.watched(structure, self.at.epoch) if structure else ()
         with self.fabric.autocast():
@@ -156,16 +161,19 @@ class Trainer:
         extra = self.method.extra_loss(outputs.features, structure)
         if extra is not None:
             losses["alignment"] = extra
+        if penalty is not None:
+            losses["penalty"] = penalty
         self.count_losses(losses)
         self.optimizer.zero_grad(set_to_none=True)
         self.backward(torch.stack(list(losses.values())).sum(), self.optimizer)
         self.optimizer.step()
 
     def task_losses(self, predictions: Mapping[int, Tensor], targets: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The loss of every task by its name, in the order of the run's tasks."""
+        """The loss of every task that has a prediction, by its name, in the order of the run's tasks."""
         return {
             task.name: self.losses[task.name](predictions[index], targets[task.name])
             for index, task in enumerate(self.data.tasks)
+            if index in predictions
         }
 
     def count_losses(self, losses: Mapping[str, Tensor]) -> list[float]:
@@ -197,32 +205,6 @@ class Trainer:
             self.pulse("evaluating", counts=False)
         found = {name: metric.compute() for name, metric in metrics.items()}
         return {name: {key: v for key, v in values.items() if math.isfinite(v)} for name, values in found.items()}
-
-    def _sample_batch(self) -> Batch | None:
-        """The validation images whose predictions are kept; None where none shall be."""
-        count = min(self.config.training.samples, len(self.data.val))
-        return next(iter(self.loaders.ordered(self.data.val, range(count)))) if count else None
-
-    def _save_inputs(self) -> None:
-        batch = self._sample_batch()
-        if batch:
-            self._save_samples("inputs", input_arrays(self.data, *batch))
-
-    @torch.no_grad()
-    def _save_predictions(self) -> None:
-        batch = self._sample_batch()
-        if batch:
-            self.net.eval()
-            with self.fabric.autocast():
-                predictions = self.net(batch[0]).predictions
-            self._save_samples("predictions", prediction_arrays(self.data, predictions))
-
-    def _save_samples(self, holds: Literal["inputs", "predictions"], arrays: dict[str, Array]) -> None:
-        file = f"{holds}-phase{self.at.phase:03d}.npz"
-        self.writer.save_arrays(file, arrays)
-        self.write(
-            events.SamplesSaved, file=file, holds=holds, split="validation", samples=len(next(iter(arrays.values())))
-        )
 
     # ---- what methods use -------------------------------------------------------------------------------------------
 
@@ -280,14 +262,15 @@ class Trainer:
 
     def skip(self, epochs: int) -> None:
         """Count planned epochs that are not needed as done, for the sake of the time left."""
-        self.at.work += epochs * self._batches_per_epoch()
+        self.at.work += epochs * self.batches_per_epoch()
 
-    def _batches_per_epoch(self) -> int:
+    def batches_per_epoch(self) -> int:
+        """Batches of one pass over the training images, in every process."""
         return self.trained_on // (self.loaders.batch_size * int(self.fabric.world_size))
 
     def _total_work(self) -> int:
         """Batches of the whole run, amalgamation included."""
-        return max(1, self._batches_per_epoch() * sum(phase.epochs for phase in self.plan))
+        return max(1, self.batches_per_epoch() * sum(phase.epochs for phase in self.plan))
 
     # ---- events and checkpoints -------------------------------------------------------------------------------------
 
@@ -301,10 +284,10 @@ class Trainer:
         self.writer.write(cast(events.AnyEvent, event))
         self.tell(event)
 
-    def write_structure(self) -> None:
-        """Write the structure from here on, with what it costs."""
+    def write_structure(self, net: TaskNet | None = None) -> None:
+        """Write the structure from here on, that of `net` or of the network in training, with what it costs."""
         _, height, width = self.data.train[0][0].shape
-        graph, partitions = self.method.drawn(self.net, (height, width))
+        graph, partitions = self.method.drawn(net or self.net, (height, width))
         self.write(
             events.StructureChanged,
             graph=graph,
@@ -335,11 +318,12 @@ class Trainer:
         self.at = Position(**cast(dict[str, float], state["at"]))  # type: ignore[arg-type]
         self.use(self.method.rebuild(self.net.backbone, self.data.tasks, state["structure"]))
         self.net.load_state_dict(cast(dict[str, Tensor], state["net"]))
+        wanted = [{key: group[key] for key in _OF_SETTINGS if key in group} for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(cast(dict[str, object], state["optimizer"]))
-        for group in self.optimizer.param_groups:  # a fork may have settings of its own
-            group["weight_decay"] = self.config.training.weight_decay
+        for group, settings in zip(self.optimizer.param_groups, wanted, strict=True):
+            group.update(settings)  # a fork may have settings of its own
         if not self.at.started:
-            self.at.work = self._batches_per_epoch() * sum(phase.epochs for phase in self.plan[: self.at.phase])
+            self.at.work = self.batches_per_epoch() * sum(phase.epochs for phase in self.plan[: self.at.phase])
         if state["method"] is not None:
             self.method.load_state_dict(cast(dict[str, object], state["method"]), self)
         self._begun, self._work_begun = time.monotonic(), self.at.work

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.runs import HEADER, RunError, RunHeader, read_header
 from explorer.figures.curves.series import comparable
 from explorer.library import Entry
+from explorer.names import get_name
 
 
 def baselines(folder: Path, header: RunHeader, entries: Sequence[Entry]) -> dict[str, str]:
@@ -15,7 +16,7 @@ def baselines(folder: Path, header: RunHeader, entries: Sequence[Entry]) -> dict
     for entry in entries:
         other = _header(entry.folder)
         if entry.folder != folder and other is not None and comparable(header, other):
-            found[entry.id] = f"{entry.folder.name} · {other.method} on {other.data}"
+            found[entry.id] = f"{entry.folder.name} · {get_name(other.method)} on {other.data}"
     return found
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, unquote
 
+from explorer.names import get_name
 from explorer.summaries import Summary
 
 Sort = Literal["newest", "name", "method", "parameters", "metric"]
@@ -21,6 +22,11 @@ class Choice:
 
     facet: str
     value: str
+
+    @property
+    def name(self) -> str:
+        """The value, for people."""
+        return get_name(self.value) if self.facet == "method" else self.value
 
     @property
     def text(self) -> str:
@@ -105,5 +111,11 @@ def _text(summary: Summary, tags: Tags) -> str:
     parts = [summary.entry.name, summary.state, *tags.get(summary.entry.id, ())]
     if summary.facts:
         header = summary.facts.header
-        parts += [header.method, header.data, f"seed {header.seed}", *(task.label for task in header.tasks)]
+        parts += [
+            header.method,
+            get_name(header.method),
+            header.data,
+            f"seed {header.seed}",
+            *(task.label for task in header.tasks),
+        ]
     return " ".join(parts).casefold()

@@ -29,6 +29,10 @@ GLOSSARY = {
     "threshold": "The least score that a partition should reach, and that a group must exceed to fuse.",
     "amalgamation": "The group node learns to reproduce the outputs of its task nodes, each through a small channel "
     "coding of its own.",
+    "gates": "How much of what a sub-network says reaches a reader, from 0 to 1; a gate that is 0 is pruned. Learned "
+    "for each connection (Sub-Network Routing), or computed anew for each example (mixtures of experts).",
+    "policies": "For each task and stage the probabilities that the task shares the stage, has it as its own, or skips "
+    "it (AutoMTL). They are learned; one of the three is chosen when they are settled.",
     "parameters": "Trainable weights of the whole network, heads included. While a group node is being born, its "
     "weights and those of its task nodes both count.",
     "MACs": "Multiply-accumulates of the whole network for one image, heads included.",

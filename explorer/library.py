@@ -1,8 +1,9 @@
 """The runs that can be looked at: found by folder, opened once in this process, and read on as they grow.
 
-Examples lie in `assets/runs`, a person's own runs in `runs`, or where the environment variable `MTSL_RUNS` says;
-folders elsewhere on this machine are listed once somebody has opened them. An id is the name of the place and of the
-run, `example.rooms`, `runs.rooms` or `opened.rooms`; ids are looked up in the listing, so none ever becomes a path.
+Examples lie in `assets/runs`, a person's own runs in `runs`, or where the environment variable `MTSL_RUNS` says, also
+in folders there that hold several (such as those of a comparison); folders elsewhere on this machine are listed once
+somebody has opened them. An id is the name of the place and of the run, `example.rooms`, `runs.rooms`,
+`runs.study/rooms` or `opened.rooms`; ids are looked up in the listing, so none ever becomes a path.
 """
 
 import os
@@ -35,11 +36,13 @@ class Entry:
     live: bool
     opened_as: str = ""
     """Name on the list of opened folders; "" for all others, which are called as their folder."""
+    group: str = ""
+    """The folder of several runs that it lies in; "" for those directly in their place."""
 
     @property
     def name(self) -> str:
         """What people call it, different for all runs of a place."""
-        return self.opened_as or self.folder.name
+        return self.opened_as or (f"{self.group}/" if self.group else "") + self.folder.name
 
     @property
     def id(self) -> str:
@@ -71,12 +74,21 @@ def listing() -> list[Entry]:
     places: tuple[tuple[Place, Path], ...] = (("runs", own_root()), ("example", EXAMPLES))
     entries = []
     for place, root in places:
-        folders = find_runs(root)
-        for folder in folders if place == "runs" else sorted(folders):
-            entries.append(Entry(place, folder, place == "runs" and process_alive(heartbeat(folder))))
+        for group in ("", *_groups(root)):
+            folders = find_runs(root / group)
+            for folder in folders if place == "runs" and not group else sorted(folders):
+                entries.append(Entry(place, folder, place == "runs" and process_alive(heartbeat(folder)), group=group))
         if place == "runs":
             entries += _opened_folders()
     return sorted(entries, key=lambda entry: not entry.live)
+
+
+def _groups(root: Path) -> list[str]:
+    """Folders in `root` that are no runs, but may hold some: those of comparisons."""
+    if not root.is_dir():
+        return []
+    found = (path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path.name for path in found if not (path / HEADER).exists())
 
 
 def _opened_folders() -> list[Entry]:

@@ -18,9 +18,11 @@ from core.events import (
     AnyEvent,
     EpochFinished,
     Evaluated,
+    GatesUpdated,
     NodeCreated,
     NodesRemoved,
     PhaseStarted,
+    PolicyUpdated,
     Role,
     SimilarityMeasured,
     StructureChanged,
@@ -114,6 +116,8 @@ class History:
         self.evaluations: list[tuple[int, Evaluated]] = []
         self.epochs: list[tuple[int, EpochFinished]] = []
         self.affinities: list[tuple[int, AffinityUpdated]] = []
+        self.gates: list[tuple[int, GatesUpdated]] = []
+        self.policies: list[tuple[int, PolicyUpdated]] = []
         self.start: Snapshot | None = None
         """The first moment that has a structure; counts are compared with it."""
         self._snapshots: list[Snapshot] = []
@@ -249,6 +253,10 @@ class History:
                 self.epochs.append((index, event))
             case AffinityUpdated():
                 self.affinities.append((index, event))
+            case GatesUpdated():
+                self.gates.append((index, event))
+            case PolicyUpdated():
+                self.policies.append((index, event))
         if self.phases:
             self.phases[-1] = replace(self.phases[-1], last=index)
         stage = getattr(event, "stage", None)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from core.runs import ARRAYS
 from core.structure import Group
-from explorer.figures.predictions import COLUMNS, ArraysError, Frame, TaskPanel, task_panel
+from explorer.figures.predictions import COLUMNS, ArraysError, Frame, TaskPanel, check_arrays, task_panel
 from explorer.moments import History
-from explorer.samples import Arrays, SamplesError, Saved, inputs_of, predictions_at, read_image, saved
+from explorer.reading import examples
+from explorer.samples import Arrays, SamplesError, Saved, inputs_of, predictions_at, read_all, read_image, saved
 
 _MOST_PANELS = 1024
 _SIDE = 256
@@ -32,6 +33,16 @@ class Shown:
     problems: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Table:
+    """All examples of a run that has no pictures: arrays [n, ...] by name, and what cannot be used."""
+
+    where: str
+    inputs: Arrays
+    predictions: Arrays
+    problems: tuple[str, ...] = ()
+
+
 def image_count(history: History) -> int:
     """How many sample images the run keeps; 0 if none are known yet."""
     found = inputs_of(history) or next(iter(saved(history, "predictions")), None)
@@ -43,7 +54,7 @@ def panels_at(folder: Path, history: History, index: int, image: int, only: Grou
     inputs, predictions = inputs_of(history), predictions_at(history, index)
     problems: list[str] = []
     named = inputs or predictions
-    where = f"image {image + 1}" + (f" of the {named[1].split} split" if named else "")
+    where = f"{examples(history.header)[:-1]} {image + 1}" + (f" of the {named[1].split} split" if named else "")
     if predictions:
         event = predictions[1]
         where += f", after epoch {event.epoch} (phase {event.phase})"
@@ -52,16 +63,49 @@ def panels_at(folder: Path, history: History, index: int, image: int, only: Grou
     return Shown(where, tuple(panels), problems=tuple(problems))
 
 
+def table_at(folder: Path, history: History, index: int) -> Table | None:
+    """All examples with the latest predictions up to the event at `index`; None where there are pictures to show."""
+    if any(task.kind not in ("class", "value") for task in history.header.tasks):
+        return None
+    inputs, predictions = inputs_of(history), predictions_at(history, index)
+    arrays: list[Arrays] = []
+    problems: list[str] = []
+    for found in (inputs, predictions):
+        try:
+            arrays.append(read_all(folder, found[1].file) if found else {})
+        except SamplesError as error:
+            problems.append(str(error))
+            arrays.append({})
+    if "image" in arrays[0]:
+        return None
+    named = inputs or predictions
+    number = named[1].samples if named else 0
+    where = f"{number} examples" + (f" of the {named[1].split} split" if named else "")
+    if predictions:
+        where += f", after epoch {predictions[1].epoch} (phase {predictions[1].phase})"
+    try:
+        check_arrays(history.header, arrays[0], arrays[1])
+    except ArraysError as error:
+        problems.append(f"{' and '.join(found[1].file for found in (inputs, predictions) if found)}: {error}")
+        arrays = [{}, {}]
+    return Table(where, arrays[0], arrays[1], tuple(problems))
+
+
 def frames_of(folder: Path, history: History, image: int, task: int) -> Shown:
     """The prediction of one task on image number `image` after every phase."""
     inputs, files = inputs_of(history), saved(history, "predictions")
+    kind = examples(history.header)[:-1]
     side = next((side for most, side in _FILM_SIDES if len(files) <= most), _SMALLEST)
     frames, problems = [], list[str]()
     for found in files:
-        where = f"image {image + 1}, after epoch {found[1].epoch} (phase {found[1].phase})"
+        where = f"{kind} {image + 1}, after epoch {found[1].epoch} (phase {found[1].phase})"
         made = _panels(folder, history, [task], (inputs, found), image, where, side, COLUMNS[2:3], problems)
-        frames += [Frame(found[0], panel) for panel in made if panel.pictures or panel.bars]
-    return Shown(f"image {image + 1}", frames=tuple(frames), problems=tuple(dict.fromkeys(problems)))
+        frames += [Frame(found[0], panel) for panel in made if panel.pictures or panel.bars or _says(panel)]
+    return Shown(f"{kind} {image + 1}", frames=tuple(frames), problems=tuple(dict.fromkeys(problems)))
+
+
+def _says(panel: TaskPanel) -> bool:
+    return panel.scalar is not None and panel.scalar.prediction is not None
 
 
 def _panels(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.detached import LOG
 from core.heartbeat import HEARTBEAT, STOP, heartbeat, process_alive
+from core.latency import LATENCY
 from core.robustness.records import MEASURING, RECORDS
 from core.runs import ARRAYS, CHECKPOINTS, EVENTS, HEADER, RunError
 from core.usage import USAGE
@@ -15,7 +16,7 @@ from core.weights import WEIGHTS
 from explorer.library import Entry, own_root
 from explorer.training import read_job
 
-_FILES = (EVENTS, HEADER, HEARTBEAT, STOP, LOG, USAGE, RECORDS, WEIGHTS)
+_FILES = (EVENTS, HEADER, HEARTBEAT, STOP, LOG, USAGE, LATENCY, RECORDS, WEIGHTS)
 _BELOW = {ARRAYS: (".npz",), CHECKPOINTS: (".pt",), MEASURING: (".json", ".txt", "")}
 _PART = ".part"  # what a process that was killed was writing just then
 
@@ -40,8 +41,9 @@ def delete_run(entry: Entry) -> None:
     folder = entry.folder
     if reason := refusal(entry):
         raise RunError(f"{entry.name} cannot be deleted. {reason}")
-    if folder.is_symlink() or folder.resolve().parent != own_root():
-        raise RunError(f"{folder}: expected a folder directly in {own_root()}. Nothing was deleted.")
+    above = own_root() / entry.group
+    if folder.is_symlink() or folder.resolve().parent != above:
+        raise RunError(f"{folder}: expected a folder directly in {above}. Nothing was deleted.")
     if read_job(folder).live:  # since it was listed
         raise RunError(f"{entry.name} cannot be deleted. {refusal(Entry(entry.place, folder, live=True))}")
     if process_alive(heartbeat(folder / MEASURING)):

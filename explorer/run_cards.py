@@ -11,6 +11,7 @@ from explorer import state
 from explorer.catalogue import Tags
 from explorer.figures.thumbnail import HEIGHT, WIDTH, as_source
 from explorer.library import Entry
+from explorer.names import get_name
 from explorer.player.sidebar import STATE_COLOURS
 from explorer.player.ticker import ticker
 from explorer.run_dialogs import ICONS, Action, answer, ask
@@ -92,7 +93,12 @@ def _facts(summary: Summary, facts: Facts, own_tags: tuple[str, ...]) -> str:
         size = (f"{count(facts.parameters)} parameters", f"{count(facts.macs)} MACs")
     spent = f" · {duration(facts.last.seconds)}" if facts.last else ""
     begun = f"{datetime.fromtimestamp(summary.created, UTC):%Y-%m-%d %H:%M} UTC"
-    lines = (f"<b>{escape(header.method)} on {escape(header.data)}</b>", f"seed {header.seed}{spent}", *size, begun)
+    lines = (
+        f"<b>{escape(get_name(header.method))} on {escape(header.data)}</b>",
+        f"seed {header.seed}{spent}",
+        *size,
+        begun,
+    )
     picture = (
         f'<img src="{as_source(facts.picture)}" width="{WIDTH}" height="{HEIGHT}" alt="{escape(_said(facts))}">'
         if facts.picture

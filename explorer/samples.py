@@ -49,12 +49,21 @@ def predictions_at(history: History, index: int) -> Saved | None:
     return next((found for found in reversed(saved(history, "predictions")) if found[0] <= index), None)
 
 
-_kept: "OrderedDict[tuple[Path, int, int, int], Arrays]" = OrderedDict()  # least recently used first
+_kept: "OrderedDict[tuple[Path, int, int, int | None], Arrays]" = OrderedDict()  # least recently used first
 _lock = threading.Lock()
+
+
+def read_all(folder: Path, file: str) -> Arrays:
+    """The whole arrays [n, ...] of a file: for examples that are numbers. Raises `SamplesError`."""
+    return _known(folder, file, None)
 
 
 def read_image(folder: Path, file: str, image: int) -> Arrays:
     """All arrays of image number `image` in a file of the run in `folder`. Raises `SamplesError`."""
+    return _known(folder, file, image)
+
+
+def _known(folder: Path, file: str, image: int | None) -> Arrays:
     path = folder / ARRAYS / file
     try:
         now = path.stat()
@@ -70,7 +79,7 @@ def read_image(folder: Path, file: str, image: int) -> Arrays:
         return _kept[key]
 
 
-def _read(path: Path, image: int) -> Arrays:
+def _read(path: Path, image: int | None) -> Arrays:
     name = f"{path.parent.name}/{path.name}"
     found: dict[str, Array] = {}
     try:
@@ -83,9 +92,9 @@ def _read(path: Path, image: int) -> Arrays:
                 values = file[array]
                 if values.dtype.kind not in "biuf" or values.ndim == 0:
                     raise SamplesError(f"{name}: array `{array}` should hold numbers [n, ...]. Found {values.dtype}.")
-                if image >= len(values):
+                if image is not None and image >= len(values):
                     raise SamplesError(f"{name}: array `{array}` holds {len(values)} images, so no number {image}.")
-                found[array] = np.array(values[image])
+                found[array] = np.array(values if image is None else values[image])
                 found[array].flags.writeable = False
     except SamplesError:
         raise

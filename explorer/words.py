@@ -26,13 +26,13 @@ from core.events import (
 )
 from core.runs import MetricInfo, RunHeader, State
 from explorer.moments import Grain, Snapshot
+from explorer.names import get_name
 from explorer.origin import forked_here
+from explorer.reading import examples
 
 NOT_DEFINED = "n/a"
-NOT_MEASURED = (
-    "No similarity was measured in this run so far. MTSL measures it in structural-learning phases, Selective Task "
-    "Group Updates measures affinity in every epoch; other methods measure neither."
-)
+POLICY = ("shared", "own", "skipped")
+"""What a policy offers a task, in the order of its probabilities."""
 
 GRAIN_LABELS: dict[Grain, str] = {
     "phase": "Phase",
@@ -69,14 +69,6 @@ KEYS = (
     ("N, B", "next and previous step of the Learn page"),
 )
 """Key -> what it does; keys rest while a text field has the focus."""
-
-READING = (
-    "Each task is one strand from the image to its head; a box is a stage, shared by the tasks whose letters it shows, "
-    "and the wider, the more neurons. Dashed: a group node being born. Dots: what task nodes know flows into it, the "
-    "thicker, the larger the task's part of the distillation loss. Strong outline: new in this phase. "
-    "Dotted and crossed: removed in this phase."
-)
-"""How to read the sharing graph."""
 
 
 def count(value: float) -> str:
@@ -156,7 +148,7 @@ def stage_name(header: RunHeader, stage: int) -> str:
 
 def run_title(header: RunHeader) -> str:
     """Method, data and seed of a run in a few words."""
-    return f"{header.method} on {header.data} · seed {header.seed}"
+    return f"{get_name(header.method)} on {header.data} · seed {header.seed}"
 
 
 def when(snapshot: Snapshot) -> str:
@@ -179,7 +171,7 @@ def title(event: AnyEvent, header: RunHeader) -> str:
         case EpochFinished():
             return f"epoch {event.epoch} finished"
         case Evaluated():
-            return f"evaluated on {event.split} images"
+            return f"evaluated on {event.split} {examples(header)}"
         case SimilarityMeasured():
             return f"{stage_name(header, event.stage)}: similarity of {task_names(header, event.tasks)}"
         case TasksGrouped() if event.fused:
@@ -194,6 +186,10 @@ def title(event: AnyEvent, header: RunHeader) -> str:
             return f"{stage_name(header, event.stage)}: amalgamation {done} ({task_names(header, event.tasks)})"
         case NodesRemoved():
             return f"{stage_name(header, event.stage)}: task nodes of {task_names(header, event.tasks)} removed"
+        case GatesUpdated():
+            return f"gates from {_gated(event, header)}"
+        case PolicyUpdated():
+            return f"{stage_name(header, event.stage)}: policies updated"
     return event.kind.replace("_", " ")
 
 
@@ -206,13 +202,17 @@ def sentence(event: AnyEvent, header: RunHeader) -> str:
             joint = f"A task-learning phase of {_epochs(event.epochs)} begins: all tasks train jointly."
             return joint + forked_here(event, header)
         case PhaseStarted():
-            asked = "A structural-learning phase begins: which task nodes are similar enough to share?"
+            if header.method == "automtl":
+                asked = f"Policy training of {_epochs(event.epochs)} begins: what does each task share, own or skip?"
+            else:
+                asked = "A structural-learning phase begins: which task nodes are similar enough to share?"
             return asked + forked_here(event, header)
         case EpochFinished():
-            rate, losses = f"{event.samples_per_second:,.0f} images/s", _listed(header, event.losses)
+            rate = f"{event.samples_per_second:,.0f} {examples(header)}/s"
+            losses = _listed(header, event.losses)
             return f"Epoch {event.epoch} finished at {rate}. Training losses: {losses}."
         case Evaluated():
-            return f"On {event.samples:,} {event.split} images: {_key_metrics(event, header)}."
+            return f"On {event.samples:,} {event.split} {examples(header)}: {_key_metrics(event, header)}."
         case SimilarityMeasured():
             return _similarity_sentence(event, header)
         case TasksGrouped():
@@ -240,19 +240,24 @@ def sentence(event: AnyEvent, header: RunHeader) -> str:
         case StructureChanged():
             return (
                 f"The structure stands: {sum(node.kind != 'head' for node in event.graph.nodes)} nodes, "
-                f"{count(event.parameters)} parameters, {count(event.macs)} MACs for one image."
+                f"{count(event.parameters)} parameters, {count(event.macs)} MACs for one {examples(header)[:-1]}."
             )
         case SamplesSaved():
-            return f"Predictions on {event.samples} {event.split} images were saved."
+            what = "Predictions on" if event.holds == "predictions" else "Input and truth of"
+            return f"{what} {event.samples} {event.split} {examples(header)} were saved."
         case RobustnessMeasured():
             meant = f" ({event.setting})" if event.setting else ""
             if event.family == "attack" and event.attacked:
                 return f"The attack {event.name} on {task_names(header, event.attacked)}{meant} was measured."
             return f"Robustness to {event.name.replace('_', ' ')} at severity {event.severity:g}{meant} was measured."
         case PolicyUpdated():
-            return f"The sharing policy of {stage_name(header, event.stage)} was updated."
+            likeliest = ", ".join(
+                f"{task.label} {POLICY[max(range(3), key=ways.__getitem__)]} {100 * max(ways):.0f} %"
+                for task, ways in zip(header.tasks, event.probabilities, strict=True)
+            )
+            return f"The sharing policy of {stage_name(header, event.stage)}, each task's likeliest way: {likeliest}."
         case GatesUpdated():
-            return f"The gates at {stage_name(header, event.stage)} were updated."
+            return f"The gates from {_gated(event, header)} were updated: {_open(event)}."
         case AffinityUpdated():
             return "The affinity between tasks was measured anew: " + " | ".join(
                 task_names(header, group) for group in event.groups
@@ -278,6 +283,17 @@ def plain(text: str) -> str:
 def state_label(state: State, example: bool) -> StateLabel:
     """The state of a run as its chip says it: a finished example is "recorded"."""
     return "recorded" if example and state == "finished" else state
+
+
+def _gated(event: GatesUpdated, header: RunHeader) -> str:
+    """From where to where gates lead."""
+    readers = "the heads" if event.readers == "heads" else stage_name(header, event.stage + 1)
+    return f"{stage_name(header, event.stage)} to {readers}"
+
+
+def _open(event: GatesUpdated) -> str:
+    found = [gate for row in event.gates for gate in row if gate is not None]
+    return f"{sum(gate > 0 for gate in found)} of {len(found)} are open"
 
 
 def _epochs(number: int) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.affinity import affinity_groups
+from core.data.columns import FEATURES
 from core.events import (
     AffinityUpdated,
     AmalgamationProgressed,
@@ -139,6 +140,8 @@ def sample_arrays(plan: Plan, event: SamplesSaved) -> dict[str, NDArray[np.gener
                 found[task.name] = random.integers(0, task.outputs, n).astype(np.int16)
             case "class":
                 found[task.name] = random.dirichlet(np.ones(task.outputs), n).astype(np.float16)
+            case "value":
+                found[task.name] = random.normal(20, 30, n).astype(np.float32)
             case "segmentation":
                 found[task.name] = random.integers(0, task.outputs, shape).astype(np.uint8)
             case "depth":
@@ -150,7 +153,9 @@ def sample_arrays(plan: Plan, event: SamplesSaved) -> dict[str, NDArray[np.gener
                 found[task.name] = random.integers(-127, 128, (*shape, 3)).astype(np.int8)
             case "reconstruction" if not inputs:
                 found[task.name] = random.integers(0, 256, (*shape, 3)).astype(np.uint8)
-    if inputs:
+    if inputs and plan.data == "flights":
+        found["features"] = random.normal(0, 1, (n, len(FEATURES))).astype(np.float32)
+    elif inputs:
         found["image"] = random.integers(0, 256, (*shape, 3)).astype(np.uint8)
     return found
 

@@ -5,15 +5,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.data.base import DataSplits, TensorData
-from core.data.parameters import DIGIT_TASKS, ROOM_TASKS
+from core.data.parameters import DIGIT_TASKS, FLIGHT_TASKS, ROOM_TASKS
 
-TASKS = (*ROOM_TASKS, DIGIT_TASKS[0])
+TASKS = (*ROOM_TASKS, DIGIT_TASKS[0], FLIGHT_TASKS[0])
 
 
 def toy_data(counts: tuple[int, ...] = (9, 9, 8, 7, 6, 5, 4, 0)) -> DataSplits:
-    """A data set record with class counts and nothing in it."""
+    """A data set record with class counts, scales and nothing in it."""
     empty = TensorData(torch.zeros(1, 3, 1, 1), {})
-    return DataSplits("toy", TASKS, empty, empty, (0.5,) * 3, (0.25,) * 3, class_counts={"segmentation": counts})
+    known = {"class_counts": {"segmentation": counts}, "scales": {"dep_delay": (12.0, 40.0)}}
+    return DataSplits("toy", TASKS, empty, empty, (0.5,) * 3, (0.25,) * 3, **known)  # type: ignore[arg-type]
 
 
 def targets_of(valid: bool = True, seed: int = 0) -> dict[str, Tensor]:
@@ -30,6 +31,7 @@ def targets_of(valid: bool = True, seed: int = 0) -> dict[str, Tensor]:
         "normals": normals * valid,
         "reconstruction": torch.randn(4, 3, 6, 5, generator=generator),
         "left": torch.randint(0, 10, (4,), generator=generator),
+        "dep_delay": 12 + 40 * torch.randn(4, 1, generator=generator),
     }
 
 

@@ -13,8 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core.backbones import Backbone, DepthActivation, PretrainedWeightsError, Stage, paper, small
+from core.backbones import Backbone, DepthActivation, PretrainedWeightsError, Stage, mlp, paper, small
 from core.backbones.weights import _fetch
+from core.data.parameters import FLIGHT_TASKS
 from core.network import MultiTaskNet
 from core.structure import Structure
 from core.tasks import DEPTH, EDGES, NORMALS, RECONSTRUCTION, Task, image_class, segmentation
@@ -305,3 +306,38 @@ def test_a_users_backbone_with_weights_of_its_own() -> None:
 def test_a_wrong_backbone_is_refused_by_stage(own: Own, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MultiTaskNet(own, Structure.shared(("depth",), 2), (DEPTH,))
+
+
+def test_mlp_is_fully_connected_layers_on_rows() -> None:
+    backbone = mlp(6, hidden=(5, 4), tower=3)
+    tasks = (FLIGHT_TASKS[0], image_class("late", "Late", 2))
+    x = torch.randn(7, 6, 1, 1)
+    structure = Structure.shared(("dep_delay", "late"), 2)
+    net = MultiTaskNet(backbone, structure, tasks).eval()
+    row = x.flatten(1)
+    for node in structure.nodes():
+        layer = net.module(node).get_submodule("linear")
+        row = torch.relu(row @ layer.get_parameter("weight").flatten(1).T + layer.get_parameter("bias"))
+    for index, task in enumerate(tasks):
+        first, last = (net.heads[index].get_submodule(name) for name in ("first", "last"))
+        answer = net(x).predictions[index]
+        torch.testing.assert_close(answer, last(torch.relu(first(row))))
+        assert answer.shape == (7, task.outputs)
+    assert net.heads[0].get_submodule("first").get_parameter("weight").shape == (3, 4)
+    _, (dense, classes) = run(mlp(3, hidden=(5,)), (4, 6), (DEPTH, image_class("scene", "Scene", 2)))
+    assert (dense.shape, classes.shape) == ((2, 1, 4, 6), (2, 2))
+
+
+@pytest.mark.parametrize("backbone", [small(width=16), mlp(9, hidden=(64, 32))])
+def test_narrowed_backbones_keep_their_form_and_the_heads_their_size(backbone: Backbone) -> None:
+    half = backbone.narrowed(0.5)
+    assert [stage.name for stage in half.stages] == [stage.name for stage in backbone.stages]
+    assert [stage.skip for stage in half.stages] == [stage.skip for stage in backbone.stages]
+    assert [2 * stage.neurons for stage in half.stages] == [stage.neurons for stage in backbone.stages]
+    assert (half.head_stages, half.image_channels) == (backbone.head_stages, backbone.image_channels)
+    heads = [b.build_head(DEPTH).get_submodule("last").get_parameter("weight").shape for b in (backbone, half)]
+    assert heads[0] == heads[1]
+    assert backbone.narrowed(1e-6).stages[0].neurons == 1
+    with pytest.raises(ValueError, match=r"backbone `paper` comes in one width only"):
+        paper().narrowed(0.5)
+    assert paper().narrowed(1) == paper()

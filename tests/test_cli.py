@@ -102,8 +102,9 @@ def test_mistakes_are_told_in_one_message(words: tuple[str, ...], message: str) 
 
 def test_help_teaches() -> None:
     shown = core("--help").stdout
-    assert all(name in shown for name in ("train", "resume", "stop", "validate", "inspect", "bench"))
+    assert all(name in shown for name in ("train", "resume", "stop", "validate", "compare", "inspect", "bench"))
     assert "KEY=VALUE" in core("train", "--help").stdout
+    assert "python -m core compare --methods mtsl,one,separate" in " ".join(core("compare", "--help").stdout.split())
 
 
 def test_train_and_validate(tmp_path: Path) -> None:

@@ -26,11 +26,12 @@ from explorer.figures.compare.front import pareto_front
 from explorer.figures.compare.members import locked_index, method_symbols, share_of
 from explorer.figures.compare.pairs import STRENGTH
 from explorer.figures.compare.quality import placed_members
-from explorer.figures.compare.scores import common_tasks, course, delta, gain, scores_at, task_of
+from explorer.figures.compare.scores import common_tasks, course, delta, gain, scores_at
 from explorer.figures.compare.sharing import agreements, common_ground, difference, shared_pairs
 from explorer.figures.compare.table import score_rows, table_rows
 from explorer.focus import Focus
 from explorer.moments import History
+from explorer.names import get_name
 from tests._runs import DENSE, IMAGE_LEVEL, Plan, events_of, header_of
 
 RECORDED = Path(__file__).parents[1] / "assets" / "runs"
@@ -285,7 +286,7 @@ def test_gains_and_delta_are_those_of_the_engine() -> None:
 def test_delta_of_the_recorded_runs_is_the_engines(recorded: list[History]) -> None:
     members = gathered(*recorded)
     last = [history.evaluations[-1][1].metrics for history in recorded]
-    tasks = [task_of(task) for task in recorded[0].header.tasks]
+    tasks = [task.task() for task in recorded[0].header.tasks]
     rows = score_rows(members, members[2])
     for row, found in zip(rows, last, strict=True):
         assert row["Δm against C [%] ↑"] == delta_m(found, last[2], tasks)
@@ -346,7 +347,7 @@ def test_other_conditions_are_said(recorded: list[History]) -> None:
 
 def test_the_course_of_delta_is_taken_at_the_same_epoch(recorded: list[History]) -> None:
     members = gathered(*recorded)
-    tasks = [task_of(task) for task in recorded[0].header.tasks]
+    tasks = [task.task() for task in recorded[0].header.tasks]
     at_epoch = {event.epoch: event.metrics for _, event in recorded[2].evaluations}
     for position, value in course(members[0], members[2], None):
         event = recorded[0].event(position)
@@ -384,7 +385,7 @@ def test_quality_marks_the_front_and_names_every_run(recorded: list[History]) ->
         placed = placed_members(members, members[2], task, size)  # type: ignore[arg-type]
         front = pareto_front([(cost, value) for _, cost, value in placed], task is None)
         for place, (member, cost, value) in enumerate(placed):
-            mark = trace(figure, f"{member.letter} {member.header.method}")
+            mark = trace(figure, f"{member.letter} {get_name(member.header.method)}")
             assert (mark.x[0], mark.y[0]) == (cost, value)
             assert mark.marker.symbol.endswith("-open") == (place not in front)
             assert any(member.name in note.text for note in figure.layout.annotations)
@@ -463,7 +464,7 @@ def test_pairs_say_in_which_runs(recorded: list[History]) -> None:
 def test_gains_are_drawn_with_the_letters_of_runs_and_the_colours_of_tasks(recorded: list[History]) -> None:
     members = gathered(*recorded)
     figure = compare.gains_figure(members, members[2], EVERYTHING)
-    drawn = trace(figure, "A r0 (mtsl)")
+    drawn = trace(figure, "A r0 (MTSL)")
     tasks = common_tasks(members)
     expected = [gain(scores_at(members[0]), scores_at(members[2]), task) for task in tasks]
     assert list(drawn.x) == pytest.approx([*expected, np.mean(expected)])
@@ -530,3 +531,37 @@ def test_letters_read_on_pale_nodes_and_grey_cells_on_both_themes(page: str, tex
         assert theme.contrast(text, over(colour, PALE)) >= 4.5, colour
     for strength in STRENGTH:
         assert theme.contrast(text, over(theme.NEUTRAL, strength)) >= 4.5
+
+
+# ---- over seeds -----------------------------------------------------------------------------------------------------
+
+
+def seeded(method: str, seed: int, *values: float) -> History:
+    """A run that reached these values of depth, normals and edges."""
+    header = header_of(Plan(tasks=THREE, stages=(("s0", 8), ("s1", 8)), seed=seed))
+    header = header.model_copy(update={"method": method})
+    return standing(Structure.separate([task.name for task in THREE], 2), header, metrics(*values))
+
+
+def test_runs_of_one_method_and_several_seeds_are_one_column() -> None:
+    """Depth 0.4 and 0.6: mean 0.5, sd 0.1414. Δm: 0.5 to 0.4 and 0.5 to 0.6 of RMSE are +20 and -20 %, over 3 tasks."""
+    runs = [("mtsl", 0, 0.4), ("mtsl", 1, 0.6), ("separate", 0, 0.5), ("separate", 1, 0.5)]
+    members = gathered(*(seeded(method, seed, depth, 20.0, 0.5) for method, seed, depth in runs))
+    rows = {str(row["Measure"]): row for row in compare.seed_rows(members, members[2])}
+    assert list(rows["Parameters"]) == ["Measure", "mtsl (n = 2)", "separate (n = 2)"]
+    depth = next(row for title, row in rows.items() if title.startswith("Depth"))
+    assert depth["mtsl (n = 2)"] == "0.50 ± 0.14"
+    assert rows["Δm over separate, paired by seed (%) ↑"] == {
+        "Measure": "Δm over separate, paired by seed (%) ↑",
+        "mtsl (n = 2)": "0.0 ± 9.4",
+        "separate (n = 2)": "0 ± 0",
+    }
+    assert rows["Parameters"]["mtsl (n = 2)"] == "63"
+
+
+def test_a_seed_without_its_partner_has_no_delta_and_single_seeds_no_table() -> None:
+    runs = [("mtsl", 0), ("mtsl", 1), ("separate", 1)]
+    members = gathered(*(seeded(method, seed, 0.5, 20.0, 0.5) for method, seed in runs))
+    assert compare.seed_rows(members, members[2])[0]["mtsl (n = 2)"] == "0 (1 of 2 defined)"
+    assert compare.seed_rows(members[1:], members[2]) == []
+    assert compare.seed_rows([members[0], members[0]], members[0]) == []

@@ -196,3 +196,12 @@ def test_a_picked_node_is_framed_and_named() -> None:
     assert any("Picked" in found.value for found in app.markdown)
     frames = [shape for shape in figure(app, "pairs")["layout"]["shapes"] if shape["name"] == "picked"]
     assert len(frames) == 1
+
+
+def test_several_seeds_of_a_method_get_a_mean_and_a_deviation() -> None:
+    app = compared("seed1", "seed2")
+    assert any("mean ± sample standard deviation" in caption.value for caption in app.caption)
+    [table] = [found.value for found in app.dataframe if "mtsl (n = 3)" in found.value.columns]
+    assert any("±" in text for text in table["mtsl (n = 3)"])
+    alone = compared("digits")
+    assert not any("(n = " in str(found.value.columns) for found in alone.dataframe)

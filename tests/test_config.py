@@ -6,7 +6,7 @@ from core.config import Config, ConfigError, parse_config, preset
 
 
 @pytest.mark.parametrize("name", ["quick", "paper"])
-@pytest.mark.parametrize("data", ["rooms", "digits"])
+@pytest.mark.parametrize("data", ["rooms", "digits", "flights"])
 def test_presets_survive_the_run_folder(name: str, data: str) -> None:
     config = preset(name, data)  # type: ignore[arg-type]
     assert parse_config(config.model_dump(mode="json")) == config

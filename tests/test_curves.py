@@ -202,7 +202,7 @@ def test_only_runs_with_the_same_tasks_and_metrics_can_be_baselines(tmp_path: Pa
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "run.json").write_text("{")
     entries = [Entry("runs", path, False) for path in sorted(tmp_path.iterdir())]
-    assert baselines(tmp_path / "two", header, entries) == {"runs.one": "one · mtsl on rooms"}
+    assert baselines(tmp_path / "two", header, entries) == {"runs.one": "one · MTSL on rooms"}
 
 
 # figures
@@ -305,7 +305,7 @@ def test_a_baseline_can_be_chosen_and_taken_back(runs: Path) -> None:  # noqa: F
     app = page()
     assert "delta" not in charts(app)
     box = app.selectbox(key=state.BASE)
-    assert set(box.options) == {"None", "undefined · mtsl on rooms", "short · mtsl on rooms"}
+    assert set(box.options) == {"None", "undefined · MTSL on rooms", "short · MTSL on rooms"}
     box.set_value("runs.undefined").run()
     assert app.query_params["base"] in ("runs.undefined", ["runs.undefined"])
     assert "gain [%]" in figure(app, "metrics")["layout"]["yaxis"]["title"]["text"]

@@ -15,11 +15,10 @@ from core.events import RobustnessMeasured
 from core.inspection import inspect_structure
 from core.sharing import SharingGraph
 from core.structure import Structure
+from core.tables import Row, latex, latex_table, markdown_table, table_text
 from core.tasks import Task
 from explorer.export.run_tables import run_tables
 from explorer.export.structures import STRUCTURE_LABELS, structure_graph, structure_text, tree
-from explorer.export.tables import latex, latex_table, markdown_table, table_text
-from explorer.figures.rows import Row
 from explorer.moments import History
 from tests._runs import DENSE, Plan, events_of, header_of
 

@@ -85,6 +85,7 @@ def test_both_train_from_the_settings_alone(tmp_path: Path) -> None:
     [
         ("retrain", [], r"expected stage -> groups of tasks, found none\. Use --like RUN"),
         ("retrain", ["retrain.partitions=[[[0,1,2,3]]]"], r"expected 4 stages, found 1"),
+        ("selective", ["selective.partitions=[[[0,1,2,3]]]"], r"`selective.partitions`: expected 4 stages, found 1"),
         ("retrain", ["retrain.partitions=[[[0,1]],[[0]],[[0]],[[0]]]"], r"sum\+reconstruction in no group"),
         ("random", [], r"expected a number of weights, found none\. Use --like RUN"),
     ],
@@ -96,7 +97,7 @@ def test_settings_that_cannot_be_are_named(method: str, changes: list[str], mess
 
 
 def test_like_needs_a_fitting_method_and_a_run(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"`--like` goes with the methods retrain and random\. Found mtsl"):
+    with pytest.raises(ConfigError, match=r"`--like` goes with the methods retrain, random, selective\. Found mtsl"):
         like_run("mtsl", RECORDED / "mtsl-rooms")
     with pytest.raises(RunError, match=r"expected a run folder"):
         like_run("retrain", tmp_path)

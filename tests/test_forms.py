@@ -10,15 +10,18 @@ from streamlit.testing.v1 import AppTest
 from core.config import (
     METHOD_SETTINGS,
     Config,
+    MlpBackbone,
+    Mmoe,
     Mtsl,
     PaperBackbone,
     Preset,
     SmallBackbone,
+    Snr,
     Training,
     parse_config,
     preset,
 )
-from core.data.parameters import DigitsParameters, RoomsParameters, SceneParameters
+from core.data.parameters import DigitsParameters, FlightsParameters, RoomsParameters, SceneParameters
 from explorer.forms import Control, control, controls, records, variants
 from explorer.forms.controls import as_text, parse_text, shown
 
@@ -27,6 +30,10 @@ RECORDS: tuple[BaseModel, ...] = (
     Mtsl(),
     SmallBackbone(),
     PaperBackbone(),
+    MlpBackbone(),
+    Snr(),
+    Mmoe(),
+    FlightsParameters(),
     RoomsParameters(),
     DigitsParameters(),
     SceneParameters(),
@@ -84,7 +91,7 @@ def test_limits_are_those_of_the_field(record: BaseModel) -> None:
                     assert ours.high == constraint.le
                 case annotated_types.Gt():
                     assert ours.low == constraint.gt
-                    assert "Above 0 to 1" in ours.help
+                    assert f"Above {constraint.gt:g} to " in ours.help
         if "minimum" in extra:
             assert (ours.low, ours.high) == (extra["minimum"], extra["maximum"])
         if extra.get("unit"):
@@ -132,9 +139,9 @@ def test_a_field_that_is_no_setting_is_refused() -> None:
 
 
 def test_variants_and_records_are_those_of_the_config() -> None:
-    assert [*variants(Config, "data")] == ["rooms", "digits"]
+    assert [*variants(Config, "data")] == ["rooms", "digits", "flights"]
     assert variants(Config, "data")["digits"] is DigitsParameters
-    assert [*records(preset())] == ["data", "backbone", "training", *METHOD_SETTINGS.values()]
+    assert [*records(preset())] == ["data", "backbone", "training", *dict.fromkeys(METHOD_SETTINGS.values())]
     assert [*records(RoomsParameters())] == ["scene"]
 
 

@@ -36,6 +36,21 @@ def test_the_listing_has_running_runs_first_then_own_ones_then_examples(roots: P
     assert opening.id == "example.mtsl-rooms"
 
 
+def test_runs_of_a_comparison_are_found_in_its_folder(roots: Path) -> None:
+    for name in ("study/one-rooms-s1", "study/one-rooms-s0", "alone", ".queue/odd", "deep/er/run"):
+        write_run(roots / "own" / name, SMALL)
+    write_run(roots / "examples" / "recorded" / "mtsl-rooms-s0", SMALL)
+    found = library.listing()
+    assert [entry.id for entry in found] == [
+        "runs.alone",
+        "runs.study/one-rooms-s0",
+        "runs.study/one-rooms-s1",
+        "example.recorded/mtsl-rooms-s0",
+    ]
+    assert library.open_run(found[1]).run.folder == roots / "own" / "study" / "one-rooms-s0"
+    assert library.open_folder(found[2].folder) == found[2]
+
+
 def test_an_open_run_grows_without_reading_it_again(roots: Path) -> None:
     folder, events = roots / "own" / "growing", events_of(SMALL)
     with RunWriter(folder, header_of(SMALL)) as writer:

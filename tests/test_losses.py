@@ -1,5 +1,6 @@
 """Losses by hand, without valid pixels, under autocast, and against plain formulas."""
 
+import dataclasses
 import math
 
 import pytest
@@ -13,6 +14,7 @@ from core.losses import (
     class_weights,
     depth_rmse,
     normals_l1,
+    standardised_error,
     unit_vectors,
 )
 from tests._targets import NAMES, TASKS, prediction_for, targets_of, toy_data
@@ -134,6 +136,18 @@ def test_a_normal_of_length_zero_has_a_bounded_gradient() -> None:
 def test_unit_vectors_are_torchs_normalised_ones() -> None:
     vectors = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(unit_vectors(vectors), functional.normalize(vectors, dim=1))
+
+
+def test_values_by_hand() -> None:
+    """Answers 0 and 1 deviations above a mean of 10; targets one deviation of 5 below it and 2 above it."""
+    loss = standardised_error(10, 5)(torch.tensor([[0.0], [1.0]]), torch.tensor([[5.0], [20.0]]))
+    torch.testing.assert_close(loss.item(), (1 + 1) / 2)
+
+
+def test_a_missing_scale_is_named() -> None:
+    data = dataclasses.replace(toy_data(), scales={"dep_delay": (1.0, 0.0)})
+    with pytest.raises(ValueError, match=r"`data.scales\['dep_delay'\]` should be a mean and a deviation above 0"):
+        build_losses(TASKS, data)
 
 
 def test_missing_class_counts_are_named() -> None:

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 import torch
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, r2_score
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
@@ -18,6 +18,7 @@ from core.metrics import (
     ReconstructionMetric,
     SegmentationMetric,
     TaskMetric,
+    ValueMetric,
     build_metrics,
 )
 from tests._targets import NAMES, TASKS, prediction_for, targets_of, toy_data
@@ -197,3 +198,26 @@ def test_psnr_is_that_of_torchmetrics() -> None:
 def test_accuracy_by_hand() -> None:
     logits = one_hot_logits(torch.tensor([3, 1, 2]), 4)
     assert values(ClassMetric(), (logits, torch.tensor([3, 0, 2])))["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_values_by_hand() -> None:
+    """Errors of 3 and -4 minutes about targets 10 and 20, whose mean is 15."""
+    metric = ValueMetric(mean=100, std=10)
+    prediction = torch.tensor([[13.0], [16.0]])
+    found = values(metric, ((prediction - 100) / 10, torch.tensor([[10.0], [20.0]])))
+    expected = {"rmse": math.sqrt((9 + 16) / 2), "mae": 3.5, "r2": 1 - 25 / 50}
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_values_are_those_of_scikit_learn_also_far_from_zero() -> None:
+    generator = torch.Generator().manual_seed(0)
+    target = 1e5 + torch.randn(500, 1, generator=generator)
+    standard = (target - 1e5) + 0.5 * torch.randn(500, 1, generator=generator)
+    found = values(ValueMetric(1e5, 1.0), (standard[:123], target[:123]), (standard[123:], target[123:]))
+    assert found["r2"] == pytest.approx(r2_score(target, 1e5 + standard.double()), abs=1e-4)
+
+
+def test_values_that_are_all_the_same_have_no_r2() -> None:
+    found = values(ValueMetric(3.0, 1.0), (torch.tensor([[0.5], [0.25]]), torch.tensor([[7.0], [7.0]])))
+    assert math.isnan(found["r2"])
+    assert found["mae"] == pytest.approx(3.625)

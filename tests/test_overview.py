@@ -62,7 +62,7 @@ def test_every_run_has_a_card_with_picture_size_state_and_key_metrics() -> None:
     assert len(bodies) == 3
     for body, plan in zip(bodies, (DIGITS, ROOMS, ROOMS), strict=True):
         assert 'src="data:image/svg+xml;base64,' in body
-        assert f"mtsl on {plan.data}" in body
+        assert f"MTSL on {plan.data}" in body
         assert "parameters" in body
         assert "2026-01-01 00:00 UTC" in body
         for task in plan.tasks:

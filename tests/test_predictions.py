@@ -30,7 +30,7 @@ from explorer.figures.predictions import (
     scores,
     task_panel,
 )
-from explorer.figures.predictions.panels import class_name, class_names
+from explorer.figures.predictions.parts import class_name, class_names
 from explorer.moments import History
 from explorer.predictions import frames_of, image_count, panels_at
 from explorer.samples import SamplesError, inputs_of, predictions_at, read_image, saved

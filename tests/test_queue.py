@@ -85,7 +85,7 @@ def test_a_reserved_folder_goes_with_the_run_that_waited_and_is_no_run(root: Pat
     assert folder.is_dir()
     assert jobs(root) == []
     [place] = Queue(root).waiting()
-    assert place.run.title == "mtsl on digits · seed 0"
+    assert place.run.title == "MTSL on digits · seed 0"
     Queue(root).remove(place)
     assert not folder.exists()
 
@@ -179,7 +179,7 @@ def test_a_killed_worker_is_followed_by_another_and_every_run_is_trained_once(ro
     assert worker is not None
     os.kill(worker.pid, signal.SIGKILL)
     until(lambda: not process_alive(worker))
-    assert names(root) == ["one on digits · seed 0"]
+    assert names(root) == ["One network on digits · seed 0"]
     await_job(first, lambda job: job.state == "finished")  # without its starter
     assert starts(second) == 0
     work_queue(root)

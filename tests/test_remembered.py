@@ -114,11 +114,23 @@ def test_a_damaged_list_of_folders_hides_no_other_run(own: Path) -> None:
 def test_an_own_run_is_deleted_whole(own: Path) -> None:
     folder = write_run(own / "mine", SMALL)
     write_run(own / "other", SMALL)
-    for path in (f"{ARRAYS}/a.npz", f"{CHECKPOINTS}/last.pt", "log.txt", "events.jsonl.7.part"):
+    for path in (f"{ARRAYS}/a.npz", f"{CHECKPOINTS}/last.pt", "log.txt", "usage.json", "latency.json", "a.7.part"):
         (folder / path).write_bytes(b"x")
     delete_run(listed("mine"))
     assert not folder.exists()
     assert [entry.name for entry in library.listing()] == ["other"]
+
+
+def test_a_run_of_a_comparison_is_deleted_and_its_folder_stays(own: Path, tmp_path: Path) -> None:
+    write_run(own / "study" / "one", SMALL), write_run(own / "study" / "two", SMALL)
+    delete_run(listed("study/one"))
+    assert [entry.id for entry in library.listing()] == ["runs.study/two"]
+    elsewhere = tmp_path / "elsewhere"
+    (own / "study").rename(elsewhere)
+    (own / "study").symlink_to(elsewhere)
+    with pytest.raises(RunError, match="expected a folder directly in"):
+        delete_run(listed("study/two"))
+    assert (elsewhere / "two" / HEADER).exists()
 
 
 @pytest.mark.parametrize("name", ["notes.txt", f"{ARRAYS}/notes.txt", f"{CHECKPOINTS}/more/last.pt", "src/main.py"])

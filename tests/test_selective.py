@@ -12,9 +12,12 @@ from core import events
 from core.affinity import decayed, step_affinity
 from core.config import preset
 from core.data.load import load_data
+from core.events import StructureChanged
+from core.found import like_run
 from core.launch import build_backbone, build_fabric, resume_run, run_header, start_run
 from core.methods.fixed import One
 from core.methods.selective import Selective
+from core.network import MultiTaskNet
 from core.runs import RunWriter, read_run, validate_run
 from core.seeds import generator
 from core.training import Trainer
@@ -29,6 +32,7 @@ SMALL = (
     "training.batch_size=16",
     "selective.single_iterations=2",
 )
+RECORDED = Path(__file__).parents[1] / "assets" / "runs"
 TOGETHER = ((0, 1, 2, 3),)
 
 
@@ -68,6 +72,25 @@ def test_one_group_is_plain_joint_training_twice(tmp_path: Path, monkeypatch: py
     for name, value in weights(joint).items():
         assert torch.equal(value, weights(selective)[name]), name
     assert selective.at.step == 1  # the loop counts the other one
+
+
+def test_it_works_on_the_tree_of_another_run(tmp_path: Path) -> None:
+    tree = "[[[0,1,2,3]],[[0,1],[2,3]],[[0,1],[2],[3]]]"
+    running = trainer(tmp_path, f"selective.partitions={tree}")
+    assert isinstance(running.net, MultiTaskNet)
+    assert [len(stage) for stage in running.net.structure.stages] == [1, 2, 3]
+    before = weights(running)
+    images, targets = batch(running)
+    losses = method_of(running)._losses(running, images, targets)
+    method_of(running)._step(running, [losses["right"]])
+    trained = [name for name, _ in running.net.named_parameters()]
+    moved = {name.split(".")[1] for name in trained if not torch.equal(weights(running)[name], before[name])}
+    assert len(moved) == 4  # its node of each stage, the shared ones too, and its head
+    recorded = like_run("selective", RECORDED / "mtsl-rooms")
+    found = preset("quick", "rooms", "selective", 0, [recorded]).selective.partitions
+    assert (
+        found == [e for e in read_run(RECORDED / "mtsl-rooms").events if isinstance(e, StructureChanged)][-1].partitions
+    )
 
 
 def test_a_step_moves_only_what_its_group_reads(tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_without_runs_the_page_says_what_to_do(root: Path) -> None:
 def test_a_finished_run_shows_its_numbers(root: Path) -> None:
     run = read_run(write_run(root / "mine", Plan(tasks=IMAGE_LEVEL, structural_phases=1, data="digits")))
     app = page()
-    assert "mtsl on digits · seed 0" in said(app)
+    assert "MTSL on digits · seed 0" in said(app)
     assert app.button(key="open-mine")
     html = "".join(str(part.proto.body) for part in app.get("html"))
     assert all(task.label in html for task in run.header.tasks)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from core.config import Config, ConfigError, parse_config, preset
-from core.detached import LOG
+from core.detached import LOG, complaint
 from core.events import RunPaused, RunStarted
 from core.heartbeat import HEARTBEAT, STOP, Heartbeat, heartbeat, process_alive, process_start, write_whole
 from core.runs import HEADER, RunError, RunWriter, read_run
@@ -34,7 +34,6 @@ from explorer.training import (
     train_arguments,
 )
 from explorer.training.checks import n_stages
-from explorer.training.job import complaint
 from tests._runs import Plan, header_of, write_run
 
 ROOT = Path(__file__).parents[1]

@@ -178,7 +178,7 @@ def test_the_form_adds_to_the_queue_and_the_queue_is_put_in_order(root: Path) ->
         checked(app.run())
         app.button(key="train.queue").click()
         checked(app.run())
-    one, two, three = [f"mtsl on rooms · seed {seed}" for seed in (1, 2, 3)]
+    one, two, three = [f"MTSL on rooms · seed {seed}" for seed in (1, 2, 3)]
     assert waiting(root) == [one, two, three]
     assert [place.run.arguments[:2] for place in Queue(root).waiting()] == [("train", "--preset")] * 3
     names = [place.run.folder.name for place in Queue(root).waiting()]
@@ -221,7 +221,9 @@ def test_a_sweep_adds_methods_and_seeds_at_once(root: Path) -> None:
     assert app.button(key="train.sweep.add").label == "Add 4 runs to queue"
     app.button(key="train.sweep.add").click()
     checked(app.run())
-    assert waiting(root) == [f"{method} on digits · seed {seed}" for seed in (5, 6) for method in ("mtsl", "one")]
+    assert waiting(root) == [
+        f"{method} on digits · seed {seed}" for seed in (5, 6) for method in ("MTSL", "One network")
+    ]
     folders = {place.run.folder for place in Queue(root).waiting()}
     assert len(folders) == 4
     assert QUEUE not in {folder.name for folder in folders}

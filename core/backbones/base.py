@@ -55,6 +55,15 @@ class Backbone(ABC):
     def build_head(self, task: Task) -> nn.Module:
         """A new head: [n, outputs, *output_size] for a dense task, [n, outputs] for one at image level."""
 
+    def narrowed(self, share: float) -> "Backbone":
+        """A backbone of the same form with about `share`, in (0, 1], of the neurons of every stage.
+
+        What belongs to the heads alone keeps its size. Raises `ValueError` for a backbone that comes in one width only.
+        """
+        if share != 1:
+            raise ValueError(f"backbone `{self.name}` comes in one width only: its stages cannot be narrowed.")
+        return self
+
     def pretrained(self) -> Mapping[int, Mapping[str, Tensor]]:
         """State of the stages that start from weights learned elsewhere; stages not listed start at random."""
         return {}
@@ -98,15 +107,21 @@ class Backbone(ABC):
 
 
 class ImageHead(nn.Module):
-    """Head of a task at image level: global mean of every feature it reads, then one linear layer [n, outputs]."""
+    """Head of a task at image level: global mean of every feature it reads, then one linear layer [n, outputs].
 
-    def __init__(self, neurons: Sequence[int], outputs: int) -> None:
+    With `hidden` there is a layer of so many ReLU units before it.
+    """
+
+    def __init__(self, neurons: Sequence[int], outputs: int, hidden: int | None = None) -> None:
         super().__init__()
-        self.last = nn.Linear(sum(neurons), outputs)
+        self.first = nn.Linear(sum(neurons), hidden) if hidden else None
+        self.last = nn.Linear(hidden or sum(neurons), outputs)
 
     def forward(self, features: Sequence[Tensor], output_size: tuple[int, int]) -> Tensor:
-        means = [feature.mean((2, 3)) for feature in features]  # [n, neurons] each
-        return full_precision(self.last(concatenate(means)))  # [n, outputs]
+        x = concatenate([feature.mean((2, 3)) for feature in features])  # [n, sum of neurons]
+        if self.first is not None:
+            x = self.first(x).relu_()
+        return full_precision(self.last(x))  # [n, outputs]
 
 
 class DenseHead(nn.Module):

@@ -1,6 +1,6 @@
 """`small`: a narrow residual network with a skip decoder, for images of a few dozen pixels and training on a CPU."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ class Small(Backbone):
     decoder_stages: int = 3
     stem_stride: int = 2
     depth_activation: DepthActivation = "softplus"
+    head_width: int | None = None
+    """Channels of a dense head at each scale; none: `width`."""
 
     name = "small"
 
@@ -68,11 +70,15 @@ class Small(Backbone):
         return SkipBlock(below, neurons)
 
     def build_head(self, task: Task) -> nn.Module:
-        """Each scale to `width` channels, then one 3x3 convolution; at image level global means and a linear layer."""
+        """Each scale to `head_width` channels, then one 3x3 convolution; at image level means and a linear layer."""
         neurons = [self.stages[stage].neurons for stage in self.head_stages]
         if task.dense:
-            return DenseHead(neurons, self.width, task, self.depth_activation)
+            return DenseHead(neurons, self.head_width or self.width, task, self.depth_activation)
         return ImageHead(neurons, task.outputs)
+
+    def narrowed(self, share: float) -> Backbone:
+        """With `share` of the width; a dense head keeps its own channels."""
+        return replace(self, width=max(1, round(self.width * share)), head_width=self.head_width or self.width)
 
 
 def _convolution(channels: int, neurons: int, stride: int = 1, relu: bool = True) -> nn.Sequential:

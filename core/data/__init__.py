@@ -1,7 +1,8 @@
 """Data sets: what a split is (`base`), what can be asked for (`parameters`, no torch) and one module a data set.
 
 `rooms` ray-casts small furnished rooms with exact depth, normals, classes and edges; `digits` overlaps scikit-learn's
-real handwritten digits. `load.load_data` turns the parameters of either into `base.DataSplits`:
+real handwritten digits; `flights` is a table of real flights, its rows images of one pixel and many channels.
+`load.load_data` turns the parameters of any into `base.DataSplits`:
 
     from core.data.load import load_data
     from core.data.parameters import DigitsParameters

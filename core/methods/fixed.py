@@ -12,7 +12,7 @@ from core.cost import stage_costs
 from core.methods.base import Method
 from core.network import MultiTaskNet, TaskNet
 from core.random_structure import random_structure
-from core.structure import Structure
+from core.structure import Partition, Structure
 from core.tasks import Task
 
 
@@ -38,12 +38,17 @@ class Retrain(Method):
         given = self.config.retrain.partitions
         if given is None:
             raise ConfigError("`retrain.partitions`: expected stage -> groups of tasks, found none. Use --like RUN.")
-        if len(given) != n_stages:
-            raise ConfigError(f"`retrain.partitions`: expected {n_stages} stages, found {len(given)}.")
-        try:
-            return Structure(tuple(tasks), given)
-        except ValueError as error:
-            raise ConfigError(f"`retrain.partitions`: {error}") from None
+        return given_structure(given, tasks, n_stages, "retrain.partitions")
+
+
+def given_structure(given: tuple[Partition, ...], tasks: Sequence[str], n_stages: int, field: str) -> Structure:
+    """The tree that a setting gives, stage by stage. Raises `ConfigError` naming `field` if it does not fit."""
+    if len(given) != n_stages:
+        raise ConfigError(f"`{field}`: expected {n_stages} stages, found {len(given)}.")
+    try:
+        return Structure(tuple(tasks), given)
+    except ValueError as error:
+        raise ConfigError(f"`{field}`: {error}") from None
 
 
 class Random(Method):

@@ -17,6 +17,7 @@ from core import events
 from core.affinity import affinity_groups, decayed, step_affinity
 from core.config import Config
 from core.methods.base import Method
+from core.methods.fixed import given_structure
 from core.network import TaskNet
 from core.optimizer import FusedAdam
 from core.processes import same_everywhere
@@ -38,7 +39,12 @@ class Selective(Method):
         self.batches = 0
 
     def start(self, tasks: Sequence[str], n_stages: int) -> Structure:
-        """One shared encoder, or separate networks."""
+        """One shared encoder, separate networks, or a tree that was given.
+
+        Raises `ConfigError` for one that is not of these tasks and stages.
+        """
+        if (given := self.config.selective.partitions) is not None:
+            return given_structure(given, tasks, n_stages, "selective.partitions")
         shared = self.config.selective.structure == "one"
         return Structure.shared(tasks, n_stages) if shared else Structure.separate(tasks, n_stages)
 

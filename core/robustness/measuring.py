@@ -20,7 +20,7 @@ from core.data.cache import Arrays
 from core.data.load import load_data
 from core.data.parameters import RoomsParameters
 from core.events import RobustnessMeasured
-from core.launch import METHODS, Show, build_backbone, stop_signals, use_threads
+from core.launch import METHODS, Show, build_backbone, use_threads
 from core.loaders import Loaders
 from core.position import ASKED, StopTraining, Tick
 from core.robustness import images
@@ -32,6 +32,7 @@ from core.robustness.settings import CLEAN, Plan, Setting
 from core.robustness.work import Work, left, planned
 from core.robustness.workers import Job, Supply
 from core.runs import Run, read_run
+from core.signals import stop_signals
 from core.weights import Weights, load_weights
 
 BROKEN_AT = 50.0

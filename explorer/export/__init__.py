@@ -2,7 +2,6 @@
 
     paper.py        a figure at the width, font and colours of a paper
     images.py       PNG, SVG and PDF through a browser on this machine; a figure as a page of its own
-    tables.py       rows as CSV, JSON, Markdown and LaTeX
     structures.py   the structure at a moment as GraphML, DOT, JSON and the authors' YAML
     run_tables.py   the tables of a whole run (provenance.py: where it comes from)
     film.py         the film of the sharing graph as a page, a GIF or an MP4 (scene.py, canvas.py draw it)

@@ -24,6 +24,7 @@ from typing import BinaryIO
 
 from core.heartbeat import write_whole
 from core.runs import Run
+from core.tables import TABLE_LABELS, table_text
 from explorer import theme, words
 from explorer.export import images
 from explorer.export.film import FilmError, film_gif, film_mp4, film_page
@@ -33,7 +34,6 @@ from explorer.export.provenance import sha256
 from explorer.export.report import report
 from explorer.export.run_tables import run_tables
 from explorer.export.structures import STRUCTURE_LABELS, structure_text
-from explorer.export.tables import TABLE_LABELS, table_text
 from explorer.figures import Drawing
 from explorer.figures.camera import film
 from explorer.figures.catalogue import Planned, Where, chapters, drawings

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from html import escape
 
+from core.tables import Row
 from explorer import words
 from explorer.export.images import for_script
 from explorer.figures import Drawing
-from explorer.figures.rows import Row
 
 _MOST_ROWS = 400  # of a figure's data inside the page; the export of a run has all of it in files
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from core.runs import EVENTS, HEADER, RunHeader
-from explorer.figures.rows import Row
+from core.tables import Row
 
 
 def sha256(path: Path) -> str:

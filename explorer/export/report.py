@@ -21,6 +21,7 @@ from explorer.figures.sharing import graph_height
 from explorer.figures.tables import group_rows, metric_rows, node_rows
 from explorer.glossary import GLOSSARY
 from explorer.moments import Grain, History
+from explorer.reading import reading
 
 _HERE = Path(__file__).parent
 _PLAYER = _HERE.parent / "player" / "graph.js"
@@ -149,7 +150,7 @@ def player_section(history: History) -> str:
     player = _PLAYER.read_text(encoding="utf-8")
     options = {"alt": SHARING_ALT, "height": graph_height(history.header, "up"), "story": True}
     return (
-        f'<p>{escape(words.READING)}</p><div id="player" class="player"></div>'
+        f'<p>{escape(reading(history.header))}</p><div id="player" class="player"></div>'
         f'<script type="application/json" id="film">{safe_json(film(history, grain).to_json())}</script>'
         f"<script type=\"module\">{player}\nmountGraph(document.getElementById('player'), "
         f"JSON.parse(document.getElementById('film').textContent), {for_script(options)})</script>"

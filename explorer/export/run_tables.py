@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from core.events import RobustnessMeasured
+from core.tables import Row
 from explorer import words
-from explorer.figures.rows import Row
 from explorer.figures.tables import (
     count_rows,
     curve_rows,

@@ -9,13 +9,14 @@
     task_groups.py groups_figure: who steps together
     pairs.py       pairs_figure: each pair of tasks over the structural phases
     grid.py        grid_figure: all measurements of a run, stages × phases (coarse.py: those of a long run)
+    gates.py       gates_figure: who reads which sub-network, of networks with gates
+    policies.py    policies_figure: what every task shares, owns or skips, of AutoMTL
     what_if.py     what_if_figure, recorded_figure: the tree of another threshold or rule beside the recorded one
     flips.py       flips_figure: at which thresholds decisions and tree change
     metrics.py     metrics_figure: every task over the epochs
     curves/        its parts, and delta_figure, effects_figure, training_figure on the same axis
     predictions/   predictions_figure, film_figure, classes_figure: sample images and what the network says
     tables.py      the same facts as rows of tables (facts.py: in words)
-    rows.py        a row of a table, and CSV
     axis.py        the axis of a run that timeline and metrics share
     compare/       several runs at one cursor (own list of modules there)
     drawing.py     Drawing: a figure with title, caption, alt text and data, as pages show and export it

@@ -8,12 +8,12 @@ import plotly.graph_objects as go
 
 from core.events import AffinityUpdated
 from core.structure import Partition
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.axis import run_axis
 from explorer.figures.curves.panels import Curve, Panel, panels_figure, two_parts
 from explorer.figures.curves.series import Gap
 from explorer.figures.drawing import Drawing
-from explorer.figures.rows import Row
 from explorer.focus import Focus
 from explorer.moments import History
 from explorer.theme import Properties

@@ -66,6 +66,8 @@ def _lay_out(history: History) -> RunAxis:
         else:
             end = start + max(STRUCTURAL_WIDTH, float(phase.epochs))
             positions[phase.first : phase.last + 1] = np.linspace(start, end, phase.last - phase.first + 3)[1:-1]
+            within = ((index, history.event(index)) for index in range(phase.first, phase.last + 1))
+            epoch_ends += [(float(positions[i]), e.epoch) for i, e in within if isinstance(e, EpochFinished)]
         spans.append(Span(phase.number, phase.role, start, end))
         start = end
     positions.setflags(write=False)  # figures share it

@@ -3,7 +3,7 @@
 from bisect import insort
 from dataclasses import dataclass, field, replace
 
-from core.events import TasksGrouped
+from core.events import PolicyUpdated, TasksGrouped
 from core.sharing import SharingGraph, SharingNode
 from core.structure import Group, Node
 from explorer import theme, words
@@ -23,6 +23,7 @@ from explorer.figures.film import (
     difference,
 )
 from explorer.moments import Grain, History, Snapshot
+from explorer.reading import examples
 
 
 def film(history: History, grain: Grain, also: int | None = None) -> Film:
@@ -42,6 +43,7 @@ def film(history: History, grain: Grain, also: int | None = None) -> Film:
     header = history.header
     return Film(
         title=words.run_title(header),
+        input=examples(header)[:-1],
         tasks=tuple(
             FilmTask(look.label, look.letter, look.colour, look.on_colour, look.dash) for look in theme.looks(header)
         ),
@@ -68,7 +70,7 @@ class _Camera:
         self._ids: dict[tuple[object, ...], int] = {}
         self._places: list[Node] = []
         self._reason_ids: dict[str, int] = {}
-        self._rows: dict[tuple[int, ...], tuple[float, ...]] = {}
+        self._rows: dict[tuple[SharingNode, ...], tuple[tuple[float, float], ...]] = {}
         self._before: Snapshot | None = None
         self._xs: dict[int, float] = {}
         self._standing: dict[int, Presence] = {}
@@ -107,35 +109,35 @@ class _Camera:
 
     def _read(self, graph: SharingGraph) -> None:
         """Take over a graph: ids and places of its nodes, its edges."""
-        seen: dict[tuple[int, Group, str], int] = {}
-        ids = []
-        for node in graph.nodes:
-            same = (node.stage, node.tasks, node.kind)
-            seen[same] = seen.get(same, -1) + 1  # methods with several sub-networks have nodes that look the same
-            ids.append(self._id(node, seen[same]))
         rows: dict[int, list[int]] = {}
         for position, node in enumerate(graph.nodes):
             rows.setdefault(node.stage, []).append(position)
-        self._xs = dict.fromkeys(ids, 0.0)
+        ids = [0] * len(graph.nodes)
+        self._xs = {}
         for row in rows.values():
-            key = tuple(ids[position] for position in row)
-            if key not in self._rows:
-                alone = SharingGraph(nodes=tuple(graph.nodes[position] for position in row), edges=())
-                self._rows[key] = tuple(box.x for box in layout.boxes(alone, self._order, self._most))
-            self._xs.update(zip(key, self._rows[key], strict=True))
+            nodes = tuple(graph.nodes[position] for position in row)
+            if nodes not in self._rows:
+                placed = layout.boxes(SharingGraph(nodes=nodes, edges=()), self._order, self._most)
+                self._rows[nodes] = tuple((box.x, box.width) for box in placed)
+            seen: dict[tuple[Group, str], int] = {}
+            for position, node, (x, width) in zip(row, nodes, self._rows[nodes], strict=True):
+                same = (node.tasks, node.kind)
+                seen[same] = seen.get(same, -1) + 1  # methods with several sub-networks have nodes that look the same
+                ids[position] = self._id(node, seen[same], width)
+                self._xs[ids[position]] = x
         edges: dict[Edge, float] = {}
         for edge in graph.edges:
             edges[ids[edge.source], ids[edge.target]] = edge.weight
         self._edges = edges
 
-    def _id(self, node: SharingNode, nth: int) -> int:
-        """The position of a node in the table, made at its first appearance."""
-        key = (node.stage, node.tasks, node.kind, node.neurons, node.parameters, node.macs, nth)
+    def _id(self, node: SharingNode, nth: int, width: float | None = None) -> int:
+        """The position of a node in the table, made at its first appearance; in a full row it may be less wide."""
+        width = layout.node_width(node, self._most) if width is None else width
+        key = (node.stage, node.tasks, node.kind, node.neurons, node.parameters, node.macs, nth, width)
         found = self._ids.get(key)
         if found is None:
             found = self._ids[key] = len(self.nodes)
             tasks = tuple(sorted(node.tasks, key=self._column.__getitem__))
-            width = layout.node_width(node, self._most)
             self.nodes.append(FilmNode(node.stage, tasks, node.kind, width, node_size(node)))
             self._places.append(Node(node.stage, node.tasks))
         return found
@@ -153,7 +155,7 @@ class _Camera:
         decided = {
             event.stage
             for position in range(before.index + 1 if before else 0, snapshot.index + 1)
-            if isinstance(event := self.history.event(position), TasksGrouped)
+            if isinstance(event := self.history.event(position), TasksGrouped | PolicyUpdated)
         }
         found: dict[int, int] = {}
         for node in then.nodes:

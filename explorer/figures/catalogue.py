@@ -18,9 +18,11 @@ from explorer.figures.affinity import affinities_drawing, affinity_drawing
 from explorer.figures.curves import effects_drawing, training_drawing
 from explorer.figures.dendrogram import dendrogram_drawing
 from explorer.figures.drawing import Drawing
+from explorer.figures.gates import gates_drawing
 from explorer.figures.grid import grid_drawing
 from explorer.figures.metrics import metrics_drawing
 from explorer.figures.pairs import pairs_drawing
+from explorer.figures.policies import policies_drawing
 from explorer.figures.sharing import sharing_drawing
 from explorer.figures.similarity import matrix_drawing, scores_drawing
 from explorer.figures.task_groups import groups_drawing
@@ -62,6 +64,10 @@ def drawings(history: History, index: int) -> list[Drawing]:
         timeline_drawing(history, index, "decision"),
         sharing_drawing(history, history.snapshot(index)),
     ]
+    if history.gates and history.gates[0][0] <= index:
+        found.append(gates_drawing(history, index))
+    if history.policies and history.policies[0][0] <= index:
+        found.append(policies_drawing(history, history.snapshot(index)))
     measured = history.measured(index)
     if measured:
         found.append(grid_drawing(history, index))

@@ -3,10 +3,10 @@
 import plotly.graph_objects as go
 
 from core.structure import Group
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
 from explorer.figures.linkage import Join, average_linkage
-from explorer.figures.rows import Row
 from explorer.focus import Focus
 from explorer.moments import History, Measurement
 from explorer.theme import Properties

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from explorer.figures.rows import Row, csv_text
+from core.tables import Row, csv_text
 
 
 @dataclass(frozen=True)

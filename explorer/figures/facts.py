@@ -1,14 +1,15 @@
 """What is true of a node or a moment, in words: for hover texts, tables and the sentence under the cursor bar."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
-from core.events import Evaluated, TasksGrouped
+from core.events import Evaluated, PolicyUpdated, TasksGrouped
 from core.sharing import SharingNode
 from core.structure import Group, Node
 from explorer import theme
 from explorer.moments import Grain, History, group_similarity
-from explorer.words import count, sentence, stage_name, task_names
+from explorer.reading import is_routed
+from explorer.words import POLICY, count, sentence, stage_name, task_names
 
 
 def story(history: History, index: int, grain: Grain) -> str:
@@ -77,7 +78,35 @@ def node_reason(history: History, node: Node, index: int) -> str:
             assert asked is not None
             score = f"best partition scored {asked.score:.3f}, threshold {asked.min_similarity:.3f}"
             return f"not fused in phase {asked.phase}: {score}"
-    return "never compared so far" if len(node.tasks) == 1 else "shared from the start"
+    if learned := _learned(history, node, index):
+        return learned
+    if len(node.tasks) > 1:
+        return "shared from the start"
+    return "never compared so far" if history.header.method == "mtsl" else "of its own from the start"
+
+
+def policy_at(history: History, stage: int, index: int) -> PolicyUpdated | None:
+    """The latest policies of a stage up to the event at `index`."""
+    past = bisect_right(history.policies, index, key=lambda found: found[0])
+    return next((found for at in range(past - 1, -1, -1) if (found := history.policies[at][1]).stage == stage), None)
+
+
+def _learned(history: History, node: Node, index: int) -> str:
+    """What policies or gates say of a node; "" where there are none."""
+    header = history.header
+    policy = policy_at(history, node.stage, index)
+    if policy and len(node.tasks) == 1:
+        ways = zip(policy.probabilities[node.tasks[0]], POLICY, strict=True)
+        return "its policy: " + ", ".join(f"{100 * share:.0f} % {way}" for share, way in ways)
+    if policy:
+        shares = [f"{header.tasks[task].label} {100 * policy.probabilities[task][0]:.0f} %" for task in node.tasks]
+        return f"shared by policy: {', '.join(shares)}"
+    if not is_routed(header):
+        return ""
+    others = [task for task in range(len(header.tasks)) if task not in node.tasks]
+    if not others:
+        return "one of the parallel sub-networks; every task reaches it through open gates"
+    return f"one of the parallel sub-networks; no open gates lead from it to {task_names(header, others)}"
 
 
 class Letters:

@@ -97,6 +97,8 @@ class Film:
     """The frames of a run and all they refer to."""
 
     title: str
+    input: str
+    """What the network reads, in a word."""
     tasks: tuple[FilmTask, ...]
     """In the order of the run's task list; `order` puts them from left to right."""
     order: tuple[int, ...]
@@ -111,6 +113,7 @@ class Film:
         record = {
             "title": self.title,
             "tasks": [[task.label, task.letter, task.colour, task.on_colour, task.dash] for task in self.tasks],
+            "input": self.input,
             "order": self.order,
             "stages": self.stages,
             "nodes": [[node.stage, node.tasks, node.kind, round(node.width, 4), node.size] for node in self.nodes],
@@ -130,6 +133,7 @@ GEOMETRY: Final[Mapping[str, float]] = {
     "fall": layout.FALL,
     "ghost": layout.GHOST_HEIGHT,
     "narrow": layout.NARROWEST,
+    "faintest": layout.FAINTEST,
 }
 """What does not differ between nodes, in rows and columns of `explorer.figures.layout`."""
 

@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 from core.flips import Outcome
 from core.grouping import Rule
 from core.structure import Candidate, Partition
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
 from explorer.figures.facts import Letters
-from explorer.figures.rows import Row
 from explorer.focus import Focus
 from explorer.moments import History
 from explorer.theme import Properties

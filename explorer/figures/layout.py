@@ -28,6 +28,8 @@ RISING_HEIGHT, GHOST_HEIGHT = 0.75 * HEIGHT, 0.4 * HEIGHT
 IMAGE_ROW = -1.0
 Orientation = Literal["up", "right"]
 """Where the graph grows to, from the image to the heads. All geometry here is that of "up"."""
+FAINTEST = 0.12
+"""Opacity of a strand of weight 0; one of weight 1 is opaque."""
 _GAP = 0.06
 _CORNER = (0.055, 0.11)
 _TURN = np.linspace(0.0, 1.0, 11)
@@ -77,7 +79,7 @@ def boxes(graph: SharingGraph, order: Sequence[int], most_neurons: int) -> list[
     column = {task: position for position, task in enumerate(order)}
     placed = [_box(node, column, most_neurons) for node in graph.nodes]
     for row in {box.y for box in placed}:
-        _spread(placed, [index for index, box in enumerate(placed) if box.y == row])
+        _spread(placed, [index for index, box in enumerate(placed) if box.y == row], len(order))
     return placed
 
 
@@ -146,15 +148,23 @@ def _box(node: SharingNode, column: dict[int, int], most_neurons: int) -> Box:
     return Box(node, x, float(node.stage), node_width(node, most_neurons), HEIGHT, tasks)
 
 
-def _spread(placed: list[Box], row: list[int]) -> None:
-    """Push the boxes of one row apart where they overlap, keeping their order and common centre. Mutates `placed`."""
+def _spread(placed: list[Box], row: list[int], columns: int) -> None:
+    """Push the boxes of one row apart where they overlap, keeping their order and common centre. Mutates `placed`.
+
+    Where they are more than `columns` hold, as shared, own and skipped nodes of every task are, all become narrower.
+    """
     row.sort(key=lambda index: (placed[index].x, -len(placed[index].tasks), index))
     wanted = np.array([placed[index].x for index in row])
     widths = np.array([placed[index].width for index in row])
-    xs = wanted.copy()
+    room = columns - _GAP * (len(row) - 1)
+    if widths.sum() > room:
+        widths *= [1 + 0.5 * (len(placed[index].tasks) - 1) for index in row]  # letters need room in shared ones
+        widths *= room / widths.sum()
+    full = bool(widths.sum() >= room - 1e-9)
+    xs = np.zeros_like(wanted) if full else wanted.copy()
     for position in range(1, len(row)):
         least = xs[position - 1] + (widths[position - 1] + widths[position]) / 2 + _GAP
         xs[position] = max(xs[position], least)
-    xs += np.mean(wanted - xs)
-    for index, x in zip(row, xs, strict=True):
-        placed[index] = replace(placed[index], x=float(x))
+    xs += widths[0] / 2 - 0.5 - xs[0] if full else np.mean(wanted - xs)
+    for index, x, width in zip(row, xs, widths, strict=True):
+        placed[index] = replace(placed[index], x=float(x), width=float(width))

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from core.structure import Group
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.axis import RunAxis, run_axis
 from explorer.figures.curves.panels import Curve, Panel, panels_figure, said, told, two_parts
 from explorer.figures.curves.series import Baseline, Gap, Measure, Show, change, gains, measures, points, smoothed
 from explorer.figures.drawing import Drawing
-from explorer.figures.rows import Row
 from explorer.moments import History
 from explorer.theme import Properties
 

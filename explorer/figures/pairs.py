@@ -7,9 +7,9 @@ from itertools import combinations
 import plotly.graph_objects as go
 
 from core.structure import Group
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
-from explorer.figures.rows import Row
 from explorer.figures.similarity import in_focus
 from explorer.figures.similarity import pair as pair_of
 from explorer.focus import Focus

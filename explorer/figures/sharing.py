@@ -16,6 +16,7 @@ from explorer.figures.layout import Box, Floats, Orientation
 from explorer.figures.tables import node_rows
 from explorer.focus import Focus
 from explorer.moments import Birth, History, Snapshot
+from explorer.reading import examples, reading
 from explorer.theme import Properties, TaskLook
 
 ALT = (
@@ -25,6 +26,7 @@ ALT = (
 _ROW_PIXELS, _TALLEST, _AROUND = (26, 58), 650, 110
 _LANE_PIXELS, _WIDEST = (44, 76), 460  # to the right: a task's lane, and all lanes
 _DIM = 0.18
+_SHADES = 8  # strands of about the same weight are one trace
 _LETTER = 0.0135  # share of all columns that a small letter needs; nodes with less room carry letters beside them
 
 NOTHING = Focus()
@@ -41,7 +43,8 @@ def sharing_drawing(
         title="Sharing graph",
         figure=sharing_figure(history, snapshot, orient, focus),
         alt=ALT,
-        caption=f"Sharing graph of {words.run_title(history.header)} at {words.place(snapshot.event)}. {words.READING}",
+        caption=f"Sharing graph of {words.run_title(history.header)} at {words.place(snapshot.event)}. "
+        f"{reading(history.header)}",
         rows=lambda: node_rows(history, snapshot),
     )
 
@@ -117,7 +120,11 @@ def _axes(header: RunHeader, looks: Sequence[TaskLook], orient: Orientation) -> 
     }
     stage: Properties = {
         "tickvals": [layout.IMAGE_ROW, *range(n_stages), n_stages],
-        "ticktext": ["image", *(f"<b>{stage.name}</b> · {stage.neurons}" for stage in header.stages), "heads"],
+        "ticktext": [
+            examples(header)[:-1],
+            *(f"<b>{stage.name}</b> · {stage.neurons}" for stage in header.stages),
+            "heads",
+        ],
         "showgrid": False,
     }
     title = "stage · neurons, from image to heads"
@@ -140,7 +147,8 @@ def _task(
     """What wears the colour of a task: its strands by weight, what it gives to nodes on their way, its segments."""
     traces = []
     for (weight, stands_out), lines in _strands(task, snapshot, boxes, focus).items():
-        line = {"color": theme.see_through(look.colour, 1.0 if stands_out else _DIM), "width": 1 + 2.5 * weight}
+        opacity = (layout.FAINTEST + (1 - layout.FAINTEST) * weight) * (1.0 if stands_out else _DIM)
+        line = {"color": theme.see_through(look.colour, opacity), "width": 1 + 2.5 * weight}
         traces.append(_path(lines, line, f"strand {look.name}"))
     flows: dict[float, Lines] = {}
     for birth_box, birth in rising:
@@ -189,7 +197,7 @@ def _strands(task: int, snapshot: Snapshot, boxes: Sequence[Box], focus: Focus) 
         source, target = boxes[edge.source], boxes[edge.target]
         if task in source.tasks and task in target.tasks:
             line = layout.strand(source.middle(task), source.top, target.middle(task), target.bottom)
-            kind = round(4 * edge.weight) / 4, stands_out(source.node.stage, target.node.stage)
+            kind = round(_SHADES * edge.weight) / _SHADES, stands_out(source.node.stage, target.node.stage)
             found.setdefault(kind, []).append(line)
     return found
 
@@ -251,7 +259,11 @@ def _beside(boxes: Sequence[Box], looks: Sequence[TaskLook]) -> Properties:
     def said(box: Box) -> str:
         return "all" if len(box.tasks) == len(looks) else "+".join(looks[task].letter for task in box.tasks)
 
-    spots = [(box.x + box.width / 2 + 0.03, box.y, said(box)) for box in boxes if _room(box, looks) < 1]
+    spots = [
+        (box.x + box.width / 2 + 0.03, box.y, said(box))
+        for box in boxes
+        if _room(box, looks) < 1 and box.width >= layout.NARROWEST - 1e-6
+    ]
     return _texts(spots, "beside", {"size": theme.SMALL_TEXT}) | {"textposition": "middle right"}
 
 

@@ -1,12 +1,14 @@
 """Rows of tables: the same facts as in the figures, as numbers and words."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.structure import Group, Node
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.curves.series import Baseline, Show, gains, measures, points
 from explorer.figures.facts import node_reason
-from explorer.figures.rows import Row
 from explorer.moments import History, Measurement, Snapshot
 
 
@@ -43,13 +45,23 @@ def group_rows(history: History, snapshot: Snapshot) -> list[Row]:
     looks = theme.looks(history.header)
     rank = {task: position for position, task in enumerate(history.order())}
     rows: list[Row] = []
+
+    def by_place(item: tuple[Group, int]) -> tuple[int, int, list[int]]:
+        return rank[item[0][0]], -len(item[0]), [rank[task] for task in item[0]]
+
     for stage in reversed(range(len(history.header.stages))):
         nodes = [node for node in snapshot.graph.nodes if node.stage == stage and node.kind in ("shared", "specific")]
-        groups = sorted(sorted(node.tasks, key=lambda task: rank[task]) for node in nodes)
-        groups.sort(key=lambda group: rank[group[0]])
-        said = " | ".join("+".join(looks[task].letter for task in group) for group in groups)
+        groups = Counter(tuple(sorted(node.tasks, key=lambda task: rank[task])) for node in nodes)
+        said = " | ".join(_times(group, number, looks) for group, number in sorted(groups.items(), key=by_place))
         rows.append({"Stage": words.stage_name(history.header, stage), "Groups": said, "Nodes": len(nodes)})
     return rows
+
+
+def _times(group: Group, number: int, looks: Sequence[theme.TaskLook]) -> str:
+    """A group in letters, and how many nodes there are that serve the very same tasks."""
+    every = number > 1 and len(group) == len(looks)
+    letters = "all" if every else "+".join(looks[task].letter for task in group)
+    return f"{letters} ×{number}" if number > 1 else letters
 
 
 def node_rows(history: History, snapshot: Snapshot) -> list[Row]:

@@ -109,14 +109,13 @@ def _stage(graph: SharingGraph, stage: int, order: Sequence[int]) -> list[tuple[
         for node in nodes
         if (kept := tuple(task for task in node.tasks if task in order))
     )
-    boxes = layout.boxes(SharingGraph(nodes=shown, edges=()), order, 0)
     seen: set[int] = set()
-    found = []
-    for box in boxes:  # of several nodes that serve a task, the first one is its way
-        if not seen & set(box.tasks):
-            found.append((box.tasks, box.x))
-            seen |= set(box.tasks)
-    return found
+    ways = []
+    for node in shown:  # of several nodes that serve a task, the first one is its way
+        if not seen & set(node.tasks):
+            ways.append(node)
+            seen |= set(node.tasks)
+    return [(box.tasks, box.x) for box in layout.boxes(SharingGraph(nodes=tuple(ways), edges=()), order, 0)]
 
 
 def _path(points: Sequence[Point], plain: bool) -> str:

@@ -11,10 +11,10 @@ from weakref import WeakKeyDictionary
 import plotly.graph_objects as go
 
 from core.events import NodeCreated, NodesRemoved, Role
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.axis import RunAxis, epoch_axis, run_axis
 from explorer.figures.drawing import Drawing
-from explorer.figures.rows import Row
 from explorer.moments import Grain, History
 from explorer.theme import Properties
 

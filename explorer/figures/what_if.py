@@ -7,10 +7,10 @@ import plotly.graph_objects as go
 from core.grouping import Rule
 from core.sharing import SharingNode
 from core.structure import Group, Node, Partition, Structure
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
 from explorer.figures.facts import Letters
-from explorer.figures.rows import Row
 from explorer.figures.sharing import sharing_figure
 from explorer.moments import History, Snapshot
 from explorer.theme import Properties

@@ -105,7 +105,7 @@ def variants(record: type[BaseModel], name: str) -> dict[str, type[BaseModel]]:
 
     >>> from core.config import Config
     >>> [*variants(Config, "backbone")]
-    ['small', 'paper']
+    ['small', 'paper', 'mlp']
     """
     field = record.model_fields[name]
     members: list[type[BaseModel]] = [member for member in get_args(field.annotation) if _is_record(member)]

@@ -55,6 +55,7 @@ def choice_bar(
         key=key,
         help=help or None,
         persist_state="session",
+        wrap=True,
     )
 
 

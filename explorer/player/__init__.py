@@ -6,8 +6,10 @@ from explorer.player.bar import Scene, cursor_page, jump, pick
 from explorer.player.chart import show_chart, show_drawing
 from explorer.player.choices import choose_baseline, choose_pair, choose_stage, choose_tasks
 from explorer.player.download import offer_file
+from explorer.player.examples import show_examples
 from explorer.player.gallery import show_frames, show_panels
 from explorer.player.graph import graph_works, show_graph
+from explorer.player.learned import show_learned
 from explorer.player.save import offer_drawing, show_table, structure_menu
 from explorer.player.sidebar import choose_run
 
@@ -27,8 +29,10 @@ __all__ = [
     "pick",
     "show_chart",
     "show_drawing",
+    "show_examples",
     "show_frames",
     "show_graph",
+    "show_learned",
     "show_panels",
     "show_table",
     "structure_menu",

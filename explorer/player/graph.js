@@ -3,8 +3,8 @@
 //
 //   mountGraph(host, film, options) -> { seek, play, pause, update, scene, destroy, ... }
 //
-// A film: tasks [label, letter, colour, colour on it, dash]; order, the tasks from left to right; stages [name, neurons];
-// nodes [stage, tasks, kind, width, size in words]; reasons [text]; frames [event, where, what, nodes, edges, ghosts,
+// A film: tasks [label, letter, colour, colour on it, dash]; input, what the network reads; order, the tasks from left
+// to right; stages [name, neurons]; nodes [stage, tasks, kind, width, size in words]; reasons [text]; frames [event, where, what, nodes, edges, ghosts,
 // reasons], each the difference to the one before: nodes `id` (gone) or [id, x, status, done, ...losses], edges
 // [source, target, weight or -1 (gone)], ghosts `id` or `-1 - id` (gone), reasons [node, reason, node, reason, ...].
 // Lengths are columns across (one a task) and rows along (one a stage, the image at -1); pixels come in only at drawing.
@@ -315,7 +315,8 @@ function painter(canvas, film, options) {
   function strands(scene, focus) {
     const alike = new Map()
     for (const strand of scene.strands.values()) {
-      const alpha = strand.alpha * litLine(focus, strand)
+      const seen = mix(film.geometry.faintest ?? 1, 1, strand.weight) // dense graphs stay legible: weak strands are pale
+      const alpha = strand.alpha * litLine(focus, strand) * seen
       const key = `${strand.task}/${alpha.toFixed(2)}/${strand.weight.toFixed(2)}`
       if (!alike.has(key)) alike.set(key, { alpha, strand, lines: [] })
       alike.get(key).lines.push(strand)
@@ -413,22 +414,23 @@ function painter(canvas, film, options) {
   function letters(scene, focus) {
     ink.textBaseline = "middle"
     const beside = new Set()
-    for (const piece of scene.pieces.values()) {
-      if (piece.status === RISING || piece.alpha < 0.3) continue
+    const shown = [...scene.pieces.values()].filter((piece) => piece.status !== RISING && piece.alpha >= 0.3)
+    for (const piece of shown) {
+      const [, , w, h] = rect(piece)
+      if (w < (film.tasks[piece.task][1].length > 1 ? 15.5 : 6.4) || h < 8) beside.add(piece.id)
+    }
+    for (const piece of shown) {
+      if (beside.has(piece.id)) continue
       const [, letter, , on] = film.tasks[piece.task]
       const [x, y, w, h] = rect(piece)
       const size = w >= 8 * letter.length + 6 && h >= 13 ? 11 : 9
-      if (w < (letter.length > 1 ? 15.5 : 6.4) || h < 8) {
-        beside.add(piece.id)
-        continue
-      }
       font(size, 700)
       ink.globalAlpha = piece.alpha * lit(focus, piece.stage, film.nodes[piece.id][1], piece.task)
       write(letter, x + w / 2, y + h / 2 + 0.5, piece.kind === "skip" ? film.colours.neutral : on)
     }
     for (const id of place.up ? beside : []) {
       const node = scene.nodes.get(`n${id}`)
-      if (!node) continue
+      if (!node || film.nodes[id][3] < film.geometry.narrow - 1e-6) continue // in a full row there is no room beside it
       const tasks = film.nodes[id][1]
       const said = tasks.length === film.tasks.length ? "all" : tasks.map((task) => film.tasks[task][1]).join("+")
       const [x, y, w, h] = rect(node)
@@ -469,7 +471,7 @@ function painter(canvas, film, options) {
     trace({ l: -0.45, r: film.order.length - 0.55, b: image - 0.14, t: image + 0.14 })
     ink.fill()
     ink.stroke()
-    const rows = [["image", image], ...film.stages.map(([name, neurons], at) => [`${name} · ${neurons}`, at])]
+    const rows = [[film.input, image], ...film.stages.map(([name, neurons], at) => [`${name} · ${neurons}`, at])]
     rows.push(["heads", film.stages.length])
     ink.textBaseline = "middle"
     for (const [text, at] of rows) {

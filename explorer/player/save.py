@@ -16,14 +16,13 @@ from typing import Literal, get_args
 import streamlit as st
 
 from core.runs import RunHeader
+from core.tables import TABLE_LABELS, Row, TableKind, table_text
 from explorer import theme, words
 from explorer.export import images
 from explorer.export.paper import FONT_LABELS, TEXT_POINTS, WIDTH_LABELS, Font, PaperLook, Width, paper_figure
 from explorer.export.structures import STRUCTURE_LABELS, structure_text, tree
-from explorer.export.tables import TABLE_LABELS, TableKind, table_text
 from explorer.figures import Drawing
 from explorer.figures.catalogue import Where
-from explorer.figures.rows import Row
 from explorer.moments import History, Snapshot
 from explorer.player.download import TYPES, offer_file
 

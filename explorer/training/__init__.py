@@ -2,7 +2,7 @@
 
     command.py     the command line that trains a config, as the app runs it and as a person would type it
     checks.py      what training would refuse at once, known before a process starts
-    processes.py   start, put into the queue, stop, resume and remove
+    processes.py   start, put into the queue, resume and remove
     job.py         every run with its state, progress, time left and last numbers
     status.py      what is at work now, what waits and what failed, at the cost of a glance
     cost.py        what a run should cost, from runs like it
@@ -12,7 +12,8 @@ A process is detached and owes the app nothing: it writes its run folder and goe
 kept in `log.txt` in that folder. No streamlit and no torch here.
 """
 
-from core.detached import as_typed, log_tail
+from core.detached import as_typed, log_tail, stop
+from core.hardware import cores
 from core.queue import Place, Queue
 from explorer.training.checks import check_config
 from explorer.training.command import fork_arguments, overrides, shown_path, train_arguments, what_if_command
@@ -21,14 +22,12 @@ from explorer.training.job import Job, JobState, alike, jobs, read_job
 from explorer.training.probe import Probe, probed
 from explorer.training.processes import (
     Order,
-    cores,
     enqueue,
     forked_run,
     new_run,
     remove,
     resume,
     start,
-    stop,
     work_queue,
 )
 from explorer.training.status import Live, Status, dismiss, glance

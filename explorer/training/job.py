@@ -15,10 +15,11 @@ from typing import Literal
 from pydantic import ValidationError
 
 from core.config import Config
-from core.detached import LOG, log_tail
+from core.detached import LOG, complaint, log_tail
 from core.events import AnyEvent, EpochFinished, Evaluated, RunFailed, RunFinished, parse_event
 from core.heartbeat import HEARTBEAT, STOP, Heartbeat, heartbeat, process_alive
 from core.runs import EVENTS, HEADER, Run, RunError, RunHeader, read_header
+from core.schedule import planned
 
 _TAIL_BYTES = 1 << 17  # hundreds of events: the last epoch is among them, also in a long structural phase
 
@@ -140,7 +141,8 @@ def _likeness(config: Config) -> tuple[object, ...]:
 
 
 def _work(config: Config) -> float:
-    return config.training.epochs * config.data.train
+    epochs = sum(phase.epochs for phase in planned(config, 0)) if config.method == "automtl" else config.training.epochs
+    return epochs * config.data.train
 
 
 def _state(folder: Path, header: RunHeader | None, events: Sequence[AnyEvent], beat: Heartbeat | None) -> JobState:
@@ -164,19 +166,6 @@ def _problem(folder: Path, header: RunHeader | None, events: Sequence[AnyEvent])
     return "" if found and _younger(folder / EVENTS, folder / LOG) else found
 
 
-def complaint(log: str) -> str:
-    """What a process said when it gave up: our command line's `error: …`, or the last line of a traceback.
-
-    >>> complaint("epoch 1\\nerror: no such preset\\n  try quick"), complaint("epoch 1")
-    ('no such preset\\n  try quick', '')
-    """
-    _, error, message = f"\n{log}".rpartition("\nerror: ")
-    if error:
-        return message.strip()
-    _, traceback, rest = f"\n{log}".rpartition("\nTraceback (most recent call last):")
-    return rest.strip().rpartition("\n")[2] if traceback else ""
-
-
 def _younger(one: Path, other: Path) -> bool:
     return one.exists() and one.stat().st_mtime > other.stat().st_mtime
 
@@ -185,16 +174,26 @@ def _share(header: RunHeader | None, events: Sequence[AnyEvent]) -> float | None
     """How far a run that nobody trains got: all of it, or its epochs of those planned."""
     if events and isinstance(events[-1], RunFinished):
         return 1.0
-    planned = _setting(header, "epochs")
-    return min(1.0, events[-1].epoch / planned) if planned and events else None
+    total = _epochs(header)
+    return min(1.0, events[-1].epoch / total) if total and events else None
 
 
 def _rest(state: JobState, header: RunHeader | None, events: Sequence[AnyEvent]) -> str:
     """Where a run that nobody trains stands."""
     if not events:
         return "stopped before training began" if state == "interrupted" else ""
-    planned = _setting(header, "epochs")
-    return f"epoch {events[-1].epoch}" + (f" of {planned}" if planned else "")
+    total = _epochs(header)
+    return f"epoch {events[-1].epoch}" + (f" of {total}" if total else "")
+
+
+def _epochs(header: RunHeader | None) -> int | None:
+    """The epochs that a run plans, those in which policies are learned counted too; None if nothing is known."""
+    epochs = _setting(header, "epochs")
+    if header is None or header.method != "automtl":
+        return epochs
+    with contextlib.suppress(ValidationError):
+        return sum(phase.epochs for phase in planned(Config.model_validate(header.config), len(header.stages)))
+    return epochs
 
 
 def _setting(header: RunHeader | None, name: str) -> int | None:

@@ -1,14 +1,10 @@
-"""Training processes: start, stop, resume and remove; `explorer.training.job` finds them again from their folders.
+"""Training processes: start, resume and remove; `explorer.training.job` finds them again from their folders.
 
 A process is detached and owes the app nothing: it writes its run folder and goes on when the app ends. Its output is
 kept in `log.txt` in that folder, and from its first moment the folder holds its heartbeat, so that a process which dies
 before it wrote anything is found, too. No streamlit and no torch here.
 """
 
-import contextlib
-import os
-import signal
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,10 +15,11 @@ from core.config import Config, Preset
 from core.detached import LOG, launch
 from core.events import RunFailed
 from core.fork import Fork
-from core.heartbeat import HEARTBEAT, STOP, heartbeat, process_alive, request_stop
+from core.heartbeat import HEARTBEAT, STOP, heartbeat, process_alive
 from core.queue import Queue, QueuedRun
 from core.runs import ARRAYS, CHECKPOINTS, EVENTS, HEADER, RunError, read_header, read_run
 from core.usage import USAGE
+from explorer.names import get_name
 from explorer.training.command import fork_arguments, train_arguments
 from explorer.training.status import DISMISSED
 
@@ -41,7 +38,7 @@ class Order:
 def new_run(config: Config, preset: Preset = "quick") -> Order:
     """The order to train a config; `preset` is what the command line starts from."""
     name = f"{config.method}-{config.data.dataset}-s{config.seed}"
-    title = f"{config.method} on {config.data.dataset} · seed {config.seed}"
+    title = f"{get_name(config.method)} on {config.data.dataset} · seed {config.seed}"
     return Order(name, title, lambda folder: train_arguments(config, preset, folder))
 
 
@@ -101,17 +98,6 @@ def resume(folder: Path) -> None:
     launch(folder, ["resume", str(folder)])
 
 
-def stop(folder: Path) -> None:
-    """Ask the process of a run to write a checkpoint and stop; one that has nothing to save yet is ended at once."""
-    beat = heartbeat(folder)
-    if beat is None or not process_alive(beat):
-        return
-    request_stop(folder)
-    if beat.done == 0 and beat.host == socket.gethostname():  # importing, or making data: deaf to the request file
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(beat.pid, signal.SIGTERM)
-
-
 def remove(folder: Path) -> None:
     """Take away the folder of a start that trained nothing.
 
@@ -129,11 +115,6 @@ def remove(folder: Path) -> None:
     for path in (folder / ARRAYS, folder / CHECKPOINTS, folder):
         if path.exists():
             path.rmdir()
-
-
-def cores() -> int:
-    """Processor cores that this process, and hence training, may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _new_folder(root: Path, stem: str) -> Path:

@@ -56,6 +56,9 @@ def _quality(scene: Scene, members: list[Member]) -> None:
         f"{compare.BEST} best of these runs. In brackets: gain over {words.plain(baseline.label)}. Metrics on "
         "validation images."
     )
+    if rows := compare.seed_rows(members, baseline):
+        st.dataframe(rows, hide_index=True, height="content")
+        st.caption("Over seeds: mean ± sample standard deviation of the runs of a method, each where it stands.")
     if notes := compare.other_conditions(members):
         st.caption(words.plain(" ".join(notes)))
     left, right = st.columns(2, gap="large")

@@ -8,6 +8,7 @@ from explorer.figures.flips import flip_rows
 from explorer.figures.what_if import decision_rows, known, stage_rows, tree_rows
 from explorer.glossary import GLOSSARY
 from explorer.player import Scene, cursor_page, pick, show_drawing
+from explorer.reading import no_decisions
 from explorer.training import what_if_command
 from explorer.what_if.controls import ask_controls, threshold_of, tree_steps
 from explorer.what_if.replay import Replay, Study, WhatIfError, study
@@ -91,17 +92,16 @@ def _train(scene: Scene) -> None:
 
 
 def _draw(scene: Scene) -> None:
+    if not scene.history.measurements:
+        st.info(no_decisions(scene.history.header), icon=":material/rule:")
+        return
     try:
         asked = study(scene.history)
     except WhatIfError as error:
         st.info(f"There is no what-if for this run. {words.plain(str(error))}", icon=":material/rule:")
         return
     if not asked.decided:
-        st.info(
-            "This run has no similarity decisions so far, so there is nothing to ask. MTSL decides in "
-            "structural-learning phases; open one of its runs, or train one on the **Train** page.",
-            icon=":material/rule:",
-        )
+        st.info(no_decisions(scene.history.header), icon=":material/rule:")
         return
     replay = asked.replay(scene.view.threshold, scene.view.rule).until(scene.snapshot.index)
     ask_controls(scene.view, asked)

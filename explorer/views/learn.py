@@ -9,7 +9,9 @@ from explorer.labels import LABELS, METRICS, matching, settings
 from explorer.lesson_bar import enter, step_bar
 from explorer.lessons import LESSONS, Lesson
 from explorer.lessons.numbers import block
+from explorer.names import get_name
 from explorer.player import Scene, cursor_page, pick, show_drawing
+from explorer.reading import learns_otherwise
 
 _LINKS = {
     "graph": ("views/structure.py", "Structure"),
@@ -24,6 +26,13 @@ def _tell(scene: Scene, lesson: Lesson, step: int) -> None:
     st.subheader(f"{step + 1}. {lesson.title}")
     st.markdown(lesson.text)
     st.latex(lesson.formula)
+    if learns_otherwise(scene.history.header):
+        st.info(
+            f"These are the steps of MTSL; this run is one of {get_name(scene.history.header.method)}. Choose a run of "
+            "MTSL in the sidebar to see them happen.",
+            icon=":material/info:",
+        )
+        return
     numbers, place = lesson.numbers(scene.history, scene.snapshot.index), lesson.place(scene.history)
     if numbers:
         st.caption(f"With the numbers of {words.plain(words.run_title(scene.history.header))} at the cursor")

@@ -5,12 +5,12 @@ from functools import partial
 
 import streamlit as st
 
+from core.tables import csv_text
 from explorer import library, state, words
 from explorer.figures import delta_drawing, effects_drawing, metrics_drawing, training_drawing
 from explorer.figures.curves.delta import undefined_note
 from explorer.figures.curves.effects import effect_rows
 from explorer.figures.curves.series import Baseline, Show
-from explorer.figures.rows import csv_text
 from explorer.figures.tables import curve_rows, metric_rows
 from explorer.glossary import GLOSSARY
 from explorer.library import Entry
@@ -24,15 +24,11 @@ from explorer.player import (
     show_drawing,
     show_table,
 )
+from explorer.reading import around_phases
 
 SHOW_HELP = (
     "**Key metric**: the first metric of each task. **Second**: its next metric, or the key metric where it has no "
     "other. **Loss**: mean training loss of each epoch. **All**: every metric and the loss, a curve each."
-)
-EFFECTS = (
-    "How the key metric of each task changed from the last evaluation before a structural phase to the first and, "
-    "hatched, the second after it; up is better. Hollow bars: nothing fused. This is not a causal effect: the tasks "
-    "also trained between the two evaluations, and phases in which nothing fused show what that alone does."
 )
 SHOWN: dict[Show, str] = {"metric": "Key metric", "second": "Second", "loss": "Loss", "all": "All"}
 _NUMBERS = ("First", "At the cursor", "Best", "Last", "Before", "First after", "Second after")
@@ -76,11 +72,13 @@ def _against(scene: Scene, baseline: Baseline) -> None:
 
 
 def _around_phases(scene: Scene) -> None:
+    if not (said := around_phases(scene.history.header)):
+        return
     st.subheader("Before and after each structural phase")
     if not any(phase.role == "structural-learning" for phase in scene.history.phases):
         st.info("This run has no structural-learning phase so far, so there is nothing to compare around one.")
         return
-    st.caption(EFFECTS)
+    st.caption(said)
     only = scene.view.tasks
     show_drawing(effects_drawing(scene.history, scene.snapshot.index, only), scene.file("effects"), pick)
     with st.expander("The same as a table"):

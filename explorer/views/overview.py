@@ -53,7 +53,7 @@ def _controls(summaries: list[Summary], tags: Tags) -> list[Summary]:
             "Filter",
             sorted({*number, *only}),
             key=state.ONLY,
-            format_func=lambda choice: f"{choice.facet}: {choice.value} ({number.get(choice, 0)})",
+            format_func=lambda choice: f"{choice.facet}: {choice.name} ({number.get(choice, 0)})",
             placeholder="Method, data, state, tag",
             help="Choices of one kind widen, of different kinds narrow.",
             on_change=lambda: state.change(only=tuple(choice.text for choice in st.session_state[state.ONLY])),

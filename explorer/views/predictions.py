@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer import state, words
-from explorer.figures.predictions import classes_drawing, film_drawing, predictions_drawing
+from explorer.figures.predictions import classes_drawing, film_drawing, predictions_drawing, values_drawing
 from explorer.player import (
     Scene,
     choose_tasks,
@@ -11,20 +11,14 @@ from explorer.player import (
     offer_drawing,
     pick,
     show_drawing,
+    show_examples,
     show_frames,
     show_panels,
 )
-from explorer.predictions import Shown, frames_of, image_count, panels_at
+from explorer.predictions import Shown, frames_of, image_count, panels_at, table_at
+from explorer.reading import CLASSES, FILM, VALUES, examples
 from explorer.samples import predictions_at, saved
 
-FILM = (
-    "What the network says after every phase; hatched: after a structural phase. The one at the cursor is framed, pale "
-    "ones come later. Click one to go there; pick another task above."
-)
-CLASSES = (
-    "Probability of every class after every phase, to the right; the framed one is the truth. The filled triangle is "
-    "the phase at the cursor. Click a triangle to go there; pick another task above."
-)
 NO_SAMPLES = (
     "This run keeps no sample images so far. Runs that are trained here save some at the end of every phase when "
     "`training.samples` is 1 or more (on the command line `--set training.samples=4`). A training loop of your own "
@@ -35,10 +29,10 @@ _FEW = 12
 
 def _controls(scene: Scene, count: int) -> int:
     """Draw the choices; returns the number of the image. One that the run lacks falls back to the first."""
-    image = scene.view.image
+    image, kinds = scene.view.image, examples(scene.history.header)
     if image >= count:
         st.warning(
-            f"The link says image={image}, but this run keeps {count} images, counted from 0. Showing the first.",
+            f"The link says image={image}, but this run keeps {count} {kinds}, counted from 0. Showing the first.",
             icon=":material/link_off:",
         )
         image = 0
@@ -52,10 +46,11 @@ def _controls(scene: Scene, count: int) -> int:
         def name(number: int) -> str:
             return str(number + 1)
 
+        label = kinds[:-1].capitalize()
         if count <= _FEW:
-            st.segmented_control("Image", range(count), format_func=name, required=True, key=key, on_change=chosen)
+            st.segmented_control(label, range(count), format_func=name, required=True, key=key, on_change=chosen)
         else:
-            st.selectbox("Image", range(count), format_func=name, key=key, width=120, on_change=chosen)
+            st.selectbox(label, range(count), format_func=name, key=key, width=120, on_change=chosen)
         choose_tasks(scene)
     return image
 
@@ -67,6 +62,9 @@ def _problems(shown: Shown) -> None:
 
 def _now(scene: Scene, image: int) -> None:
     history, index = scene.history, scene.snapshot.index
+    if table := table_at(scene.opened.run.folder, history, index):
+        show_examples(scene, table, image)
+        return
     shown = panels_at(scene.opened.run.folder, history, index, image, scene.view.tasks)
     latest = predictions_at(history, index)
     if latest is None:
@@ -95,6 +93,10 @@ def _over_the_phases(scene: Scene, image: int) -> None:
         st.caption(CLASSES)
         drawing = classes_drawing(history, index, shown.frames, task, shown.where)
         show_drawing(drawing, scene.file(f"classes-{image}"), pick)
+    elif history.header.tasks[task].kind == "value":
+        st.caption(VALUES)
+        drawing = values_drawing(history, index, shown.frames, task, shown.where)
+        show_drawing(drawing, scene.file(f"values-{image}"), pick)
     else:
         st.caption(FILM)
         drawing = film_drawing(history, index, shown.frames, task, shown.where)

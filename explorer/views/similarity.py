@@ -12,6 +12,7 @@ from explorer.figures.task_groups import groups_drawing
 from explorer.glossary import GLOSSARY
 from explorer.moments import Measurement
 from explorer.player import Scene, choose_pair, choose_stage, cursor_page, jump, pick, show_drawing, show_table
+from explorer.reading import no_similarity
 
 
 def _controls(scene: Scene) -> None:
@@ -91,7 +92,7 @@ def _draw(scene: Scene) -> None:
         _affinity(scene)
         return
     if not history.measurements:
-        st.info(words.NOT_MEASURED)
+        st.info(no_similarity(scene.history.header), icon=":material/grid_off:")
         return
     _controls(scene)
     measured = history.measured(index)

@@ -5,7 +5,7 @@ import json
 import streamlit as st
 
 from explorer import state, words
-from explorer.figures import groups_drawing, sharing_drawing
+from explorer.figures import sharing_drawing
 from explorer.figures.layout import Orientation
 from explorer.figures.tables import birth_rows, count_rows, group_rows, node_rows
 from explorer.glossary import GLOSSARY
@@ -21,9 +21,11 @@ from explorer.player import (
     pick,
     show_drawing,
     show_graph,
+    show_learned,
     show_table,
     structure_menu,
 )
+from explorer.reading import reading
 from explorer.work import offer_fork
 
 ORIENTATIONS: dict[Orientation, str] = {
@@ -90,7 +92,7 @@ def _graph(scene: Scene) -> None:
         offer_drawing(drawing, name, lambda: offer_animation(scene))
     else:
         show_drawing(drawing, name, pick)
-    st.caption(words.READING)
+    st.caption(reading(scene.history.header))
 
 
 def _draw(scene: Scene) -> None:
@@ -101,9 +103,7 @@ def _draw(scene: Scene) -> None:
         _graph(scene)
     with beside:
         _beside(scene)
-    if scene.history.affinities:
-        st.subheader("Who steps together", help=GLOSSARY["task group"])
-        show_drawing(groups_drawing(scene.history, scene.snapshot.index), scene.file("task-groups"), pick)
+    show_learned(scene)
     with st.expander("All nodes at this moment, as a table"):
         show_table(node_rows(scene.history, scene.snapshot), "nodes", "All nodes", scene.file("nodes"))
     structure_menu(scene.history, scene.snapshot, scene.file("structure"))

@@ -6,12 +6,13 @@ import streamlit as st
 from pydantic import BaseModel, JsonValue
 
 from core.checkpoints import kept_phases
-from core.config import Config, ConfigError, differences, parse_config
+from core.config import METHOD_SETTINGS, Config, ConfigError, differences, parse_config
 from core.fork import FIXED, plan_fork
 from core.runs import RunError, RunHeader, read_header
 from core.schedule import planned
 from explorer import library, training
 from explorer.forms import control, field_input, record_form
+from explorer.names import get_name
 from explorer.player import Scene
 from explorer.training import fork_arguments, jobs, shown_path
 from explorer.words import plain
@@ -110,10 +111,9 @@ def _settings(given: Config, key: str) -> dict[str, JsonValue]:
     values = given.model_dump(mode="json")
     with st.container(width=150):
         values["seed"] = field_input(control(Config, "seed", given.seed), f"{key}.seed")
-    groups: tuple[tuple[str, str, BaseModel], ...] = (
-        ("mtsl", "MTSL", given.mtsl),
-        ("training", "Training", given.training),
-    )
+    groups: list[tuple[str, str, BaseModel]] = [("training", "Training", given.training)]
+    if own := METHOD_SETTINGS.get(given.method):
+        groups.insert(0, (own, get_name(own), getattr(given, own)))
     for name, label, record in groups:
         fixed = [setting.partition(".")[2] for setting in FIXED if setting.startswith(f"{name}.")]
         with st.expander(label):
@@ -126,5 +126,6 @@ def _phase_names(header: RunHeader, config: Config) -> list[str]:
     found, epoch = [], 0
     for number, phase in enumerate(planned(config, len(header.stages))):
         found.append(f"phase {number} · {phase.role} · after epoch {epoch}")
-        epoch += phase.epochs if phase.role == "task-learning" else 0
+        # policies are learned in epochs of training, group nodes are not
+        epoch += phase.epochs if phase.role == "task-learning" or config.method == "automtl" else 0
     return found

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.config import Config, ConfigError, Method, Preset
 from explorer import training
-from explorer.forms.names import get_name
+from explorer.names import get_name
 from explorer.training import Order, as_typed, check_config
 from explorer.words import plain
 

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from core.config import METHOD_SETTINGS, Config, ConfigError, Preset, parse_config, preset
 from explorer import training
 from explorer.forms import choice_bar, control, field_input, record_form, records, variant_form, variants, words
-from explorer.forms.names import get_name
+from explorer.names import get_name
 from explorer.training import check_config, overrides, shown_path, train_arguments
 from explorer.words import plain
 from explorer.work.cost import cost_panel

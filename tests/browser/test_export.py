@@ -59,7 +59,7 @@ def squeezed(text: str) -> str:
 def test_pictures_have_the_size_of_the_paper_and_say_what_they_show() -> None:
     graph, matrix = (next(one for one in drawings(HISTORY, LAST) if one.key == key) for key in ("sharing", "matrix"))
     look = PaperLook("one")
-    figure = paper_figure(graph.figure, look, "mtsl on rooms · seed 0 · phase 6 · run my-run")
+    figure = paper_figure(graph.figure, look, "MTSL on rooms · seed 0 · phase 6 · run my-run")
     with Image.open(io.BytesIO(render(figure, "png", look.scale))) as picture:
         assert picture.size[0] == pytest.approx(MILLIMETRES["one"] / 25.4 * 300, abs=3)
         assert picture.info["dpi"] == pytest.approx((300, 300), abs=0.1)
@@ -82,7 +82,7 @@ def test_no_text_of_a_figure_is_cut_at_any_width(browser: Browser) -> None:
     widths: tuple[Width, ...] = ("one", "two", "screen")
     try:
         for drawing, width in itertools.product(drawings(HISTORY, LAST), widths):
-            figure = paper_figure(drawing.figure, PaperLook(width), "mtsl on rooms · seed 0 · phase 6 · run my-run")
+            figure = paper_figure(drawing.figure, PaperLook(width), "MTSL on rooms · seed 0 · phase 6 · run my-run")
             page.set_content(render(figure, "svg").decode())
             outside = page.evaluate(
                 """() => {
@@ -188,7 +188,7 @@ def test_the_save_menu_gives_every_kind_of_file(visit: Open) -> None:
         name, content = fetched(page, f"save-sharing-{kind}")
         assert name.endswith(f".{kind}")
         assert "Segmentation" in content.decode()
-    expect(page.get_by_test_id("stPopoverBody")).to_contain_text("Sharing graph of mtsl on rooms")
+    expect(page.get_by_test_id("stPopoverBody")).to_contain_text("Sharing graph of MTSL on rooms")
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("stPopoverBody")).to_have_count(0, timeout=20_000)
     menu(page, "save-structure")

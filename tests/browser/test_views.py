@@ -282,7 +282,7 @@ def test_another_run_of_the_list_can_be_picked(visit: Open) -> None:
     drawn(page)
     page.locator(".st-key-run input").click()
     page.get_by_role("option", name="digits", exact=True).click()
-    expect(page.get_by_test_id("stSidebar")).to_contain_text("mtsl on digits")
+    expect(page.get_by_test_id("stSidebar")).to_contain_text("MTSL on digits")
     page.wait_for_function("new URL(location).searchParams.get('run') === 'runs.digits'")
     assert at(page) is None
 

@@ -7,7 +7,7 @@ difference.py  difference_figure: nodes of both, of the first only, of the secon
 pairs.py       pairs_figure: stages × pairs, in which runs they share; agreement_figure: every two runs
 side.py        the sharing graphs side by side
 scores.py      metrics at a moment, gains over a baseline, Δm, speed
-table.py       the same as rows, the best marked
+table.py       the same as rows, the best marked (seeds.py: mean and standard deviation over seeds)
 gains.py       gains_figure: every run against the baseline, task by task
 front.py       the Pareto front
 quality.py     quality_figure: quality against size
@@ -22,6 +22,7 @@ from explorer.figures.compare.members import MOST_RUNS, Lock, Member, gather, wh
 from explorer.figures.compare.pairs import agreement_drawing, agreement_figure, pairs_drawing, pairs_figure
 from explorer.figures.compare.quality import SIZES, Size, quality_drawing, quality_figure
 from explorer.figures.compare.scores import default_baseline, measure_title, other_conditions
+from explorer.figures.compare.seeds import seed_rows
 from explorer.figures.compare.sharing import common_ground, comparable
 from explorer.figures.compare.side import side_drawing
 from explorer.figures.compare.table import BEST, table_rows
@@ -52,6 +53,7 @@ __all__ = [
     "pairs_figure",
     "quality_drawing",
     "quality_figure",
+    "seed_rows",
     "side_drawing",
     "table_rows",
     "where",

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from core.runs import TaskInfo
+from core.tables import Row
 from explorer import theme
 from explorer.figures.compare.cells import apart
 from explorer.figures.compare.members import Member, method_symbols, moments, title
 from explorer.figures.compare.quality import quality_title
 from explorer.figures.compare.scores import course
 from explorer.figures.drawing import Drawing
-from explorer.figures.rows import Row
 from explorer.focus import Focus
 from explorer.theme import Properties
 

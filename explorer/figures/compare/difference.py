@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import plotly.graph_objects as go
 
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures import layout
 from explorer.figures.compare.cells import (
@@ -22,7 +23,6 @@ from explorer.figures.compare.cells import (
 from explorer.figures.compare.members import Member, moments
 from explorer.figures.compare.sharing import Difference, Ground, Side, common_ground, difference
 from explorer.figures.drawing import Drawing
-from explorer.figures.rows import Row
 from explorer.focus import Focus
 from explorer.theme import Properties, TaskLook
 

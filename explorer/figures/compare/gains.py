@@ -10,6 +10,7 @@ from explorer.figures.compare.scores import common_tasks, delta, gain, scores_at
 from explorer.figures.compare.table import score_rows
 from explorer.figures.drawing import Drawing
 from explorer.focus import Focus
+from explorer.names import get_name
 from explorer.theme import Properties
 
 ALT = (
@@ -66,7 +67,7 @@ def gains_figure(members: Sequence[Member], baseline: Member, focus: Focus) -> g
             "customdata": [[Focus(None, (numbers[task.name],)).mark(), task.label] for task, _ in found]
             + [["", "Δm"]] * len(ends),
             "hovertemplate": f"{member.label}<br>%{{customdata[1]}}: %{{x:+.2f}} %<extra></extra>",
-            "name": f"{member.label} ({member.header.method})",
+            "name": f"{member.label} ({get_name(member.header.method)})",
             "showlegend": True,
         }
 

@@ -6,11 +6,11 @@ from itertools import combinations
 import numpy as np
 import plotly.graph_objects as go
 
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.compare.members import Member, moments, title
 from explorer.figures.compare.sharing import agreements, common_ground, member_pairs
 from explorer.figures.drawing import Drawing
-from explorer.figures.rows import Row
 from explorer.focus import Focus
 from explorer.theme import Properties, TaskLook
 

@@ -6,13 +6,14 @@ from typing import Literal
 import plotly.graph_objects as go
 
 from core.runs import TaskInfo
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.compare.cells import apart
 from explorer.figures.compare.front import pareto_front
 from explorer.figures.compare.members import Member, method_symbols, moments, title
 from explorer.figures.compare.scores import common_tasks, course, delta, key_value, measure_title, scores_at
 from explorer.figures.drawing import Drawing
-from explorer.figures.rows import Row
+from explorer.names import get_name
 from explorer.theme import Properties
 
 ALT = (
@@ -100,9 +101,9 @@ def quality_figure(members: Sequence[Member], baseline: Member, task: TaskInfo |
                     "line": {"width": 2, "color": colour},
                 },
                 "customdata": [[f"{words.place(member.event)}<br>{'on' if on_front else 'behind'} the Pareto front"]],
-                "hovertemplate": f"{member.label}, {member.header.method}<br>%{{x:.4s}} {SIZES[size]}<br>"
+                "hovertemplate": f"{member.label}, {get_name(member.header.method)}<br>%{{x:.4s}} {SIZES[size]}<br>"
                 "%{y:.4g}<br>%{customdata[0]}<extra></extra>",
-                "name": f"{member.letter} {member.header.method}",
+                "name": f"{member.letter} {get_name(member.header.method)}",
                 "showlegend": False,
             }
         )
@@ -113,7 +114,7 @@ def quality_figure(members: Sequence[Member], baseline: Member, task: TaskInfo |
             "y": [None],
             "mode": "markers",
             "marker": {"symbol": symbol, "size": 9, "color": theme.NEUTRAL},
-            "name": method,
+            "name": get_name(method),
             "showlegend": True,
         }
         for method, symbol in symbols.items()

@@ -8,17 +8,9 @@ from statistics import median
 from core.delta import Scores, delta_m, relative_gain
 from core.events import Evaluated
 from core.runs import RunHeader, TaskInfo
-from core.tasks import Metric, Task
 from explorer import words
 from explorer.figures.compare.members import Member
 from explorer.moments import History
-
-
-@lru_cache(maxsize=256)
-def task_of(info: TaskInfo) -> Task:
-    """A task as `core.delta` wants it; the number of outputs, which a header does not hold, plays no part there."""
-    metrics = tuple(Metric(found.key, found.label, found.unit, found.direction) for found in info.metrics)
-    return Task(info.name, info.label, info.kind, 0, metrics)
 
 
 def common_tasks(members: Sequence[Member]) -> list[TaskInfo]:
@@ -47,7 +39,7 @@ def gain(scores: Scores, baseline: Scores, task: TaskInfo) -> float | None:
     ours, theirs = key_value(scores, task), key_value(baseline, task)
     if ours is None or theirs is None or not theirs > 0:
         return None
-    return relative_gain(ours, theirs, task_of(task).metric)
+    return relative_gain(ours, theirs, task.task().metric)
 
 
 def delta(scores: Scores, baseline: Scores, tasks: Sequence[TaskInfo]) -> float | None:
@@ -55,7 +47,7 @@ def delta(scores: Scores, baseline: Scores, tasks: Sequence[TaskInfo]) -> float 
     if not tasks:
         return None
     try:
-        return delta_m(scores, baseline, [task_of(task) for task in tasks])
+        return delta_m(scores, baseline, [task.task() for task in tasks])
     except ValueError:  # a value is missing, or the baseline's is not above 0
         return None
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from core.delta import Scores
+from core.tables import Row
 from explorer import words
 from explorer.figures.compare.members import Member
 from explorer.figures.compare.scores import (
@@ -17,7 +18,7 @@ from explorer.figures.compare.scores import (
     shared_nodes,
     signed,
 )
-from explorer.figures.rows import Row
+from explorer.names import get_name
 
 BEST = "★"
 """Marks the best of several values; colour has no say."""
@@ -33,7 +34,7 @@ def score_rows(members: Sequence[Member], baseline: Member) -> list[Row]:
     for place, (member, scores, mean) in enumerate(zip(members, found, deltas, strict=True)):
         row: Row = {
             "Run": member.label,
-            "Method": member.header.method,
+            "Method": get_name(member.header.method),
             "Seed": member.header.seed,
             "Phase": member.event.phase,
             "Epoch": member.event.epoch,

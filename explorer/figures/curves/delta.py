@@ -2,12 +2,12 @@
 
 import plotly.graph_objects as go
 
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.axis import run_axis
 from explorer.figures.curves.panels import Curve, Panel, cells, panels_figure, told, two_parts
 from explorer.figures.curves.series import Baseline, change, deltas, gains, measures
 from explorer.figures.drawing import Drawing
-from explorer.figures.rows import Row
 from explorer.moments import History
 from explorer.theme import Properties
 

@@ -13,12 +13,12 @@ import plotly.graph_objects as go
 
 from core.delta import relative_gain
 from core.structure import Group
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.axis import Span, run_axis
 from explorer.figures.curves.panels import Panel, cells, panels_figure, said
 from explorer.figures.curves.series import Measure, Point, measures, points
 from explorer.figures.drawing import Drawing
-from explorer.figures.rows import Row
 from explorer.moments import History, Phase
 from explorer.theme import Properties
 
@@ -90,6 +90,8 @@ def effect_rows(history: History, only: Group = ()) -> list[Row]:
 
 def effects_drawing(history: History, index: int, only: Group = ()) -> Drawing:
     """Every task around every structural-learning phase, ready to be shown and exported."""
+    settled = history.header.method == "automtl"
+    note = "Between the two, the chosen network takes over." if settled else "Hollow: nothing fused."
     return Drawing(
         key="effects",
         title="Before and after each structural phase",
@@ -97,8 +99,8 @@ def effects_drawing(history: History, index: int, only: Group = ()) -> Drawing:
         alt=ALT,
         caption=f"Key metric of every task of {words.run_title(history.header)} after each structural-learning phase, "
         "in percent of the last evaluation before it, upwards where the task got better. Left bar: first evaluation "
-        "after the phase; right, hatched: the second, unless another structural-learning phase came between. Hollow: "
-        "nothing fused. Not a causal effect: tasks also train between the two evaluations.",
+        "after the phase; right, hatched: the second, unless another structural-learning phase came between. "
+        f"{note} Not a causal effect: tasks also train between the two evaluations.",
         rows=lambda: effect_rows(history, only),
     )
 
@@ -172,13 +174,17 @@ def _bars(
 
 
 def fusions(history: History) -> dict[int, str]:
-    """Which groups fused at which stages, in words, for the number of every phase; "" where none did."""
+    """What fused at which stages (or was settled otherwise), in words, for every phase by number; "" for nothing."""
     said_of: dict[int, list[str]] = {phase.number: [] for phase in history.phases}
     for found in history.measurements:
         if found.decision:
             stage = words.stage_name(history.header, found.decision.stage)
             groups = [words.task_names(history.header, group) for group in found.decision.fused]
             said_of.setdefault(found.decision.phase, []).extend(f"{stage}: {group}" for group in groups)
+    if history.header.method == "automtl":  # each of its structural phases settles policies
+        said_of = {
+            phase.number: ["policies settled"] for phase in history.phases if phase.role == "structural-learning"
+        }
     return {number: "; ".join(texts) for number, texts in said_of.items()}
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 from core.delta import delta_m, relative_gain
 from core.events import Evaluated
 from core.runs import MetricInfo, RunHeader
-from core.tasks import Metric, Task
+from core.tasks import Metric
 from explorer import words
 from explorer.moments import History
 
@@ -142,10 +142,7 @@ def gains(history: History, measure: Measure, baseline: Baseline) -> list[Gap]:
 
 def deltas(history: History, baseline: Baseline) -> list[Delta]:
     """Δm of the key metrics at every evaluation of a run against the baseline's evaluation at the same epoch."""
-    tasks = [
-        Task(task.name, task.label, task.kind, 1, tuple(Metric(**metric.model_dump()) for metric in task.metrics))
-        for task in history.header.tasks
-    ]
+    tasks = [task.task() for task in history.header.tasks]
     theirs = validations(baseline.history)
     epochs = [event.epoch for _, event in theirs]
     found = []

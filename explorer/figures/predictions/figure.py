@@ -6,11 +6,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from core.runs import RunHeader
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
 from explorer.figures.predictions import paint
-from explorer.figures.predictions.panels import COLUMNS, Bars, Key, Ramp, TaskPanel
-from explorer.figures.rows import Row
+from explorer.figures.predictions.parts import COLUMNS, Bars, Key, Ramp, TaskPanel
 from explorer.theme import Properties
 
 ALT = "For every task a row of pictures of one sample image: input, truth, prediction and where the prediction errs."

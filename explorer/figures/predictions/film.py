@@ -6,16 +6,17 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from core.runs import RunHeader
+from core.tables import Row
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
 from explorer.figures.predictions.figure import image_at, note_at
-from explorer.figures.predictions.panels import TaskPanel
-from explorer.figures.rows import Row
+from explorer.figures.predictions.parts import TaskPanel
 from explorer.moments import History
 from explorer.theme import Properties
 
 FILM_ALT = "The prediction of one task on one sample image after every phase of the run, in order."
 CLASSES_ALT = "Probability of every class after every phase, as a matrix with the right class framed."
+VALUES_ALT = "The value that a task says after every phase, as a line, and the truth as a dotted line."
 _PER_LINE, _LINE, _TEXT = 8, 176, 58  # frames in a line, its pixels, and those of the text below the pictures
 
 
@@ -36,6 +37,11 @@ def classes_drawing(history: History, index: int, frames: Sequence[Frame], task:
     """The probabilities of a task over the phases, ready to be shown and exported."""
     figure = classes_figure(history, index, frames, task)
     return _drawing(history, frames, task, where, "classes", figure, CLASSES_ALT)
+
+
+def values_drawing(history: History, index: int, frames: Sequence[Frame], task: int, where: str) -> Drawing:
+    """The value that a task gives over the phases, ready to be shown and exported."""
+    return _drawing(history, frames, task, where, "values", values_figure(history, index, frames, task), VALUES_ALT)
 
 
 def film_figure(history: History, index: int, frames: Sequence[Frame]) -> go.Figure:
@@ -138,6 +144,61 @@ def classes_figure(history: History, index: int, frames: Sequence[Frame], task: 
     return theme.figure([cells, marks], layout, max(220, 22 * len(labels) + 110), caption, shapes)
 
 
+def values_figure(history: History, index: int, frames: Sequence[Frame], task: int) -> go.Figure:
+    """What a task says after each phase (to the right), and the truth as a dotted line; later ones are hollow.
+
+    A click on a point goes to its event.
+    """
+    look, unit = theme.looks(history.header)[task], history.header.tasks[task].metrics[0].unit
+    shown = [(frame, frame.panel.scalar) for frame in frames if frame.panel.scalar is not None]
+    truth = next((scalar.truth for _, scalar in shown if scalar.truth is not None), None)
+    now = current([frame for frame, _ in shown], index)
+    places = list(range(len(shown)))
+    said: Properties = {
+        "type": "scatter",
+        "x": places,
+        "y": [scalar.prediction for _, scalar in shown],
+        "mode": "lines+markers",
+        "line": {"color": look.colour, "dash": look.dash, "width": 2},
+        "marker": {
+            "symbol": [f"{look.symbol}{'' if frame.index <= index else '-open'}" for frame, _ in shown],
+            "size": [12 if frame is now else 8 for frame, _ in shown],
+            "color": look.colour,
+            "line": {
+                "color": [theme.ACCENT if frame is now else look.colour for frame, _ in shown],
+                "width": [2.5 if frame is now else 1 for frame, _ in shown],
+            },
+        },
+        "customdata": [[frame.index, f"{frame_title(history, frame)}<br>{frame.panel.number}"] for frame, _ in shown],
+        "hovertemplate": "%{customdata[1]}<extra></extra>",
+        "name": "prediction",
+    }
+    shapes: list[Properties] = []
+    if truth is not None:
+        ends = {"xref": "paper", "x0": 0, "x1": 1, "y0": truth, "y1": truth}
+        label = {"text": "truth", "textposition": "end", "font": {"size": theme.SMALL_TEXT, "color": theme.NEUTRAL}}
+        line = {"color": theme.NEUTRAL, "width": 1.6, "dash": "dot"}
+        shapes.append({"type": "line", **ends, "line": line, "label": label, "layer": "below", "name": "truth"})
+    values = [scalar.prediction for _, scalar in shown if scalar.prediction is not None]
+    values += [] if truth is None else [truth]
+    pad = 0.2 * (max(values) - min(values)) or 1.0
+    step = max(1, len(shown) // 24)
+    layout: Properties = {
+        "xaxis": theme.axis(
+            "phase whose end it is",
+            tickvals=places[::step],
+            ticktext=[str(history.event(frame.index).phase) for frame, _ in shown][::step],
+            range=[-0.5, max(len(shown), 1) - 0.5],
+            showgrid=False,
+        ),
+        "yaxis": theme.axis(
+            f"{look.label}{f' [{unit}]' if unit else ''}", range=[min(values) - pad, max(values) + pad], nticks=6
+        ),
+        "showlegend": False,
+    }
+    return theme.figure([said], layout, 300, words.run_title(history.header), shapes)
+
+
 def current(frames: Sequence[Frame], index: int) -> Frame | None:
     """The latest frame at or before the event at `index`."""
     return next((frame for frame in reversed(frames) if frame.index <= index), None)
@@ -161,8 +222,9 @@ def short(header: RunHeader, frame: Frame) -> str:
         "normals": "angle",
         "reconstruction": "MSE",
         "class": "truth",
+        "value": "error",
     }[info.kind]
-    unit = {"depth": "m", "normals": "°"}.get(info.kind, "")
+    unit = info.metrics[0].unit if info.kind == "value" else {"depth": "m", "normals": "°"}.get(info.kind, "")
     return f"{name} {words.value(frame.panel.value, unit)}"
 
 

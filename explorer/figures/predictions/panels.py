@@ -1,102 +1,15 @@
 """Everything about one task and one image: the pictures with their descriptions, the number, scales and legend."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-import numpy as np
-
-from core.data.parameters import ROOM_CLASSES
 from core.runs import RunHeader
-from explorer import theme, words
+from explorer import words
 from explorer.figures.predictions import paint, scores
+from explorer.figures.predictions.painters import PAINTERS
+from explorer.figures.predictions.parts import COLUMNS, ArraysError, Bars, Picture, Scalar, TaskPanel, class_names
 from explorer.figures.predictions.scores import Array
 
-COLUMNS = ("Input", "Truth", "Prediction", "Error")
-"""What stands beside each other, for every task."""
 _SIDE = 256
-
-
-class ArraysError(ValueError):
-    """Arrays that do not fit their task; the message says which and how they should be."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture as PNG, with a description for those who do not see it."""
-
-    column: str
-    uri: str
-    alt: str
-
-
-@dataclass(frozen=True)
-class Bars:
-    """Probabilities of the classes of a task at image level; `truth` is the right one, None if it is not known."""
-
-    labels: tuple[str, ...]
-    values: tuple[float, ...]
-    truth: int | None
-    alt: str
-
-    @property
-    def likely(self) -> int:
-        """The class with the largest probability."""
-        return int(np.argmax(self.values))
-
-
-@dataclass(frozen=True)
-class Key:
-    """An entry of a legend; a hatched one differs by more than its colour."""
-
-    colour: str
-    label: str
-    hatched: bool = False
-
-
-@dataclass(frozen=True)
-class Ramp:
-    """A colour scale: what it shows, in which column, its colours from low to high, and its ends in words."""
-
-    title: str
-    column: str
-    scale: str
-    low: str
-    high: str
-
-    @property
-    def colours(self) -> list[str]:
-        """Some of its colours."""
-        return paint.colours(self.scale)
-
-
-@dataclass(frozen=True)
-class TaskPanel:
-    """One task on one image: pictures from left to right, probabilities instead of some, and the number of the image.
-
-    `value` is that number, None where there is nothing to compare; `number` says it in words.
-    """
-
-    task: int
-    pictures: tuple[Picture, ...]
-    bars: Bars | None
-    value: float | None
-    number: str
-    keys: tuple[Key, ...] = ()
-    ramps: tuple[Ramp, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What a kind of task makes of its arrays: pictures of truth, prediction and error, and the rest of a panel."""
-
-    truth: paint.Picture | None
-    prediction: paint.Picture | None
-    error: paint.Picture | None = None
-    hatch: scores.Mask | None = None
-    value: float | None = None
-    number: str = ""
-    keys: tuple[Key, ...] = ()
-    ramps: tuple[Ramp, ...] = ()
 
 
 def task_panel(
@@ -123,26 +36,16 @@ def task_panel(
     if info.kind == "class":
         bars, value, number = _class(header, task, truth, prediction, where)
         return TaskPanel(task, _made(pictures, side, columns, f"{info.label}, {where}", ""), bars, value, number)
-    found = _PAINTERS[info.kind](header, task, truth, prediction, image)
+    if info.kind == "value":
+        scalar, value, number = _value(header, task, truth, prediction)
+        made = _made(pictures, side, columns, f"{info.label}, {where}", "")
+        return TaskPanel(task, made, None, value, number, scalar=scalar)
+    found = PAINTERS[info.kind](header, task, truth, prediction, image)
     for column, picture in zip(COLUMNS[1:], (found.truth, found.prediction, found.error), strict=True):
         if picture is not None:
             pictures[column] = (picture, found.hatch if column == "Error" else None)
     made = _made(pictures, side, columns, f"{info.label}, {where}", found.number)
     return TaskPanel(task, made, None, found.value, found.number, found.keys, found.ramps)
-
-
-def class_names(header: RunHeader, task: int) -> Sequence[str] | None:
-    """Names of the classes of a task: those in the config under `class_names`, or of a built-in data set; else None."""
-    named = header.config.get("class_names")
-    names = named.get(header.tasks[task].name) if isinstance(named, dict) else None
-    if isinstance(names, list):
-        return [str(name) for name in names]
-    return ROOM_CLASSES if header.data == "rooms" and header.tasks[task].kind == "segmentation" else None
-
-
-def class_name(names: Sequence[str] | None, label: int) -> str:
-    """The name of a class, its number where it has none."""
-    return names[label] if names is not None and label < len(names) else f"class {label}"
 
 
 def _made(
@@ -164,7 +67,7 @@ def _made(
 
 
 def _check(name: str, kind: str, truth: Array | None, prediction: Array | None, image: Array | None) -> None:
-    dims = {"class": 0, "normals": 3, "reconstruction": 3}.get(kind, 2)
+    dims = {"class": 0, "value": 0, "normals": 3, "reconstruction": 3}.get(kind, 2)
     wanted = ("one number", "[classes]", "[H, W]", "[H, W, C]")
     for role, array, expected in (
         ("image", image, 3),
@@ -177,7 +80,7 @@ def _check(name: str, kind: str, truth: Array | None, prediction: Array | None, 
         if array is not None and wrong:
             raise ArraysError(f"`{role}` should be {wanted[expected]} for an image. Found {list(array.shape)}.")
     same = {array.shape[:2] for array in (truth, prediction, image) if array is not None}
-    if kind != "class" and len(same) > 1:
+    if dims and len(same) > 1:
         raise ArraysError(f"`{name}`: image, truth and prediction should be of one size. Found {sorted(same)}.")
 
 
@@ -207,131 +110,14 @@ def _label(names: Sequence[str] | None, label: int) -> str:
     return names[label] if names is not None and label < len(names) else str(label)
 
 
-def _segmentation(
-    header: RunHeader, task: int, truth: Array | None, prediction: Array | None, image: Array | None
-) -> _Found:
-    names = class_names(header, task)
-    shown = [array for array in (truth, prediction) if array is not None]
-    labels = sorted({int(label) for array in shown for label in np.unique(array)} - {scores.IGNORED})
-    keys = [Key(theme.class_colour(label), class_name(names, label)) for label in labels]
-    true, said = (None if array is None else paint.classes(array) for array in (truth, prediction))
-    if truth is None or prediction is None:
-        return _Found(true, said, keys=tuple(keys))
-    wrong = (truth != prediction) & (truth != scores.IGNORED)
-    ground = paint.grey(image if image is not None else np.full((*truth.shape, 1), 128, dtype=np.uint8))
-    value = scores.mean_iou(truth, prediction)
-    return _Found(
-        true,
-        said,
-        paint.marked(ground, wrong, theme.WRONG),
-        value=value,
-        number=f"mIoU of this image {_said(value)}",
-        keys=(*keys, Key(theme.WRONG, f"wrong: {100 * float(np.mean(wrong)):.0f} % of the pixels")),
-    )
-
-
-def _depth(header: RunHeader, task: int, truth: Array | None, prediction: Array | None, image: Array | None) -> _Found:
-    true, said = (None if array is None else array.astype(np.float64) for array in (truth, prediction))
-    low, high = paint.depth_range(true, said)
-    first, second = (
-        None if depth is None else paint.mapped(np.where(depth > 0, depth, np.nan), low, high, theme.DEPTH_SCALE)
-        for depth in (true, said)
-    )
-    ramps = (Ramp("depth", "Prediction", theme.DEPTH_SCALE, words.value(low, "m"), words.value(high, "m")),)
-    if true is None or said is None:
-        return _Found(first, second, ramps=ramps)
-    error = scores.depth_error(true, said)
-    most = high / 4
-    value = scores.root_mean_square(error)
-    return _Found(
-        first,
-        second,
-        paint.mapped(error, 0, most, theme.ERROR_SCALE),
-        value=value,
-        number=f"RMSE of this image {_said(value, 'm')}",
-        ramps=(*ramps, Ramp("error", "Error", theme.ERROR_SCALE, "0 m", f"{words.value(most, 'm')} or more")),
-    )
-
-
-def _edges(header: RunHeader, task: int, truth: Array | None, prediction: Array | None, image: Array | None) -> _Found:
-    true, said = (
-        None if array is None else paint.mapped(array.astype(np.float64), 0, 255, "Greys_r")
-        for array in (truth, prediction)
-    )
-    ramps = (Ramp("probability", "Prediction", "Greys_r", "0", "1"),)
-    if truth is None or prediction is None:
-        return _Found(true, said, ramps=ramps)
-    value, threshold = scores.edge_score(truth, prediction)
-    edge, known = scores.edge_truth(truth)
-    reached = prediction.astype(np.float64) / 255 >= threshold
-    extra, missed, hit = known & reached & ~edge, known & ~reached & edge, known & reached & edge
-    nothing = np.zeros((*truth.shape, 3), dtype=np.uint8)
-    ground = paint.marked(paint.marked(nothing, np.ones_like(hit), theme.GROUND), hit, theme.FOUND)
-    error = paint.marked(paint.marked(ground, extra, theme.FALSE_POSITIVE), missed, theme.FALSE_NEGATIVE)
-    return _Found(
-        true,
-        said,
-        error,
-        hatch=extra,
-        value=value,
-        number=f"F-measure of this image {_said(value)} at its best threshold, {threshold:.2f}",
-        keys=(
-            Key(theme.FOUND, "found"),
-            Key(theme.FALSE_POSITIVE, "false positive", hatched=True),
-            Key(theme.FALSE_NEGATIVE, "false negative"),
-        ),
-        ramps=ramps,
-    )
-
-
-def _normals(
-    header: RunHeader, task: int, truth: Array | None, prediction: Array | None, image: Array | None
-) -> _Found:
-    true, said = (None if array is None else paint.normals(array) for array in (truth, prediction))
-    keys = tuple(Key(colour, f"along {axis}") for colour, axis in zip(theme.NORMAL_AXES, "xyz", strict=True))
-    if truth is None or prediction is None:
-        return _Found(true, said, keys=keys)
-    error = scores.angles(truth, prediction)
-    value = scores.mean(error)
-    return _Found(
-        true,
-        said,
-        paint.mapped(error, 0, 90, theme.ERROR_SCALE),
-        value=value,
-        number=f"mean angle of this image {_said(value, '°')}",
-        keys=keys,
-        ramps=(Ramp("angle", "Error", theme.ERROR_SCALE, "0°", "90° or more"),),
-    )
-
-
-def _reconstruction(
-    header: RunHeader, task: int, truth: Array | None, prediction: Array | None, image: Array | None
-) -> _Found:
-    true, said = (None if array is None else paint.rgb(array) for array in (truth, prediction))
-    if truth is None or prediction is None:
-        return _Found(true, said)
-    error = scores.squared_error(truth, prediction)
-    value = scores.mean(error)
-    # the brightest error is that of an image that is the mean everywhere; an image that is the same everywhere has none
-    most = float(np.var(truth.astype(np.float64) / 255, axis=(0, 1)).mean()) or 1.0
-    return _Found(
-        true,
-        said,
-        paint.mapped(error, 0, most, theme.ERROR_SCALE),
-        value=value,
-        number=f"MSE of this image {_said(value)}",
-        ramps=(Ramp("squared error", "Error", theme.ERROR_SCALE, "0", f"{words.value(most)} or more"),),
-    )
-
-
-def _said(value: float, unit: str = "") -> str:
-    return words.value(value, unit) if np.isfinite(value) else words.NOT_DEFINED
-
-
-_PAINTERS = {
-    "segmentation": _segmentation,
-    "depth": _depth,
-    "edges": _edges,
-    "normals": _normals,
-    "reconstruction": _reconstruction,
-}
+def _value(
+    header: RunHeader, task: int, truth: Array | None, prediction: Array | None
+) -> tuple[Scalar, float | None, str]:
+    unit = header.tasks[task].metrics[0].unit
+    true, says = (None if array is None else float(array) for array in (truth, prediction))
+    parts = [] if true is None else [f"truth {words.value(true, unit)}"]
+    parts += [] if says is None else [f"says {words.value(says, unit)}"]
+    error = None if true is None or says is None else abs(says - true)
+    if error is not None and true is not None and says is not None:
+        parts.append(f"{words.value(error, unit)} too {'much' if says > true else 'little'}" if error else "exact")
+    return Scalar(true, says, unit), error, " · ".join(parts)

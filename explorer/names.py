@@ -1,4 +1,4 @@
-"""What the choices of the settings are called, for people."""
+"""What methods, data sets, backbones and presets are called, for people."""
 
 _NAMES = {
     "mtsl": "MTSL",
@@ -7,10 +7,19 @@ _NAMES = {
     "retrain": "Retrain a structure",
     "random": "Random structure",
     "selective": "Selective updates",
+    "automtl": "AutoMTL",
+    "snr-trans": "SNR-Trans",
+    "snr-aver": "SNR-Aver",
+    "snr": "SNR",
+    "mmoe": "MMoE",
+    "ml-mmoe": "ML-MMoE",
     "rooms": "Rooms",
     "digits": "Digits",
+    "flights": "Flights",
     "quick": "Quick",
     "paper": "Paper",
+    "small": "Small",
+    "mlp": "Fully connected (MLP)",
 }
 
 

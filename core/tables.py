@@ -1,11 +1,14 @@
-"""Rows of a table as CSV, JSON, Markdown and LaTeX."""
+"""Rows of a table, as figures, downloads and comparisons give them; as CSV, JSON, Markdown and LaTeX (no torch)."""
 
+import csv
+import io
 import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from explorer.figures.rows import Row, csv_text
+Row = dict[str, str | int | float | None]
+"""One row: column -> value; None where there is none."""
 
 TableKind = Literal["csv", "json", "md", "tex"]
 TABLE_LABELS: dict[TableKind, str] = {"csv": "CSV", "json": "JSON", "md": "Markdown", "tex": "LaTeX"}
@@ -53,6 +56,19 @@ def table_text(rows: Sequence[Row], kind: TableKind, caption: str = "") -> str:
     return writers[kind]()
 
 
+def csv_text(rows: Sequence[Row]) -> str:
+    """Rows as CSV with a header line; None is an empty cell.
+
+    >>> csv_text([{"task": "depth", "value": 0.5}])
+    'task,value\\r\\ndepth,0.5\\r\\n'
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
 def markdown_table(rows: Sequence[Row]) -> str:
     """Rows as a Markdown table, numbers to the right.
 
@@ -72,6 +88,26 @@ def markdown_table(rows: Sequence[Row]) -> str:
     return "".join(
         f"| {' | '.join(line if index == 1 else _markdown(line) for line in cells)} |\n"
         for index, cells in enumerate(lines)
+    )
+
+
+def aligned_table(rows: Sequence[Row]) -> str:
+    """The same Markdown with columns filled up to one width, so that it can be read as it is.
+
+    >>> print(aligned_table([{"method": "one", "value": 0.5}, {"method": "separate", "value": 12}]))
+    | method   | value |
+    | :------- | ----: |
+    | one      |   0.5 |
+    | separate |    12 |
+    <BLANKLINE>
+    """
+    lines = [line[2:-2].split(" | ") for line in markdown_table(rows).splitlines()]  # a bar in a cell is "\\|"
+    right = [mark.endswith(":") for mark in lines[1]]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines[1] = ["-" * (w - 1) + ":" if r else ":" + "-" * (w - 1) for w, r in zip(widths, right, strict=True)]
+    return "".join(
+        f"| {' | '.join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True))} |\n"
+        for line in lines
     )
 
 
