@@ -40,6 +40,7 @@ PAGES = (
     PageInfo("This run", "views/decisions.py", "Decisions", "rule"),
     PageInfo("This run", "views/metrics.py", "Metrics", "show_chart"),
     PageInfo("This run", "views/predictions.py", "Predictions", "image"),
+    PageInfo("This run", "views/robustness.py", "Robustness", "shield"),
     PageInfo("All runs", "views/overview.py", "Overview", "dashboard", cursor=False),
     PageInfo("All runs", "views/compare.py", "Compare", "compare"),
     PageInfo("All runs", "views/train.py", "Train", "model_training", cursor=False),

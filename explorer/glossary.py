@@ -24,6 +24,18 @@ GLOSSARY = {
     "and Yoon 2025).",
     "task group": "Tasks whose losses share one optimizer step. Groups step in turn on the same batch; affinity "
     "propagation makes them anew from the affinities.",
+    "robustness": "How much of its clean performance a task keeps when images differ from those of training: under "
+    "corruptions (noise, blur, weather, digital), shifts of the scene or picture, and attacks that look for the worst.",
+    "kept": "Performance in percent of the clean one, by the key metric: value over clean where higher is better, "
+    "clean over value where lower is. 100 is as good as clean.",
+    "severity": "How strong a corruption or shift is, from 1 to 5; 0 is the clean image.",
+    "rPC": "Relative performance under corruption: the mean of the corrupted values over the clean one, in percent, "
+    "turned over where lower is better (Michaelis et al. 2019). Higher is more robust.",
+    "mCE": "Mean corruption error: the errors of a run over severities, divided by those of the baseline, in percent, "
+    "and averaged over corruptions (Hendrycks and Dietterich 2019). Below 100 is better than the baseline.",
+    "relative mCE": "The same of what errors rise above the clean ones: who falls less, wherever it started.",
+    "attack": "A change of the image, at most so large in every value, that raises the loss of a task: FGSM takes one "
+    "step along the sign of the gradient, PGD many.",
     "score": "Of a task: its mean similarity to the others in its group, 0 if it is alone. Of a partition: the mean "
     "over its tasks.",
     "threshold": "The least score that a partition should reach, and that a group must exceed to fuse.",

@@ -13,6 +13,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from core.grouping import Rule
+from core.robustness.records import Family
 from core.structure import Group
 from explorer.catalogue import FACETS, Sort, read_choice
 from explorer.figures.compare.members import Lock
@@ -33,6 +34,7 @@ SHOW, TASK, SCALE, CLEAR = "show", "task", "scale", "clear"
 OTHERS, LOCK, VERSUS, BASE, MEASURE, SIZE = "others", "lock", "versus", "base", "measure", "size"
 SMOOTH, IMAGE = "smooth", "image"
 ORIENT = "orient"
+FAMILY, UNDER, LEVEL = "family", "under", "level"
 THRESHOLD, RULE, RECORDED, TREE, LOWER, HIGHER = "threshold", "rule", "recorded", "tree", "lower", "higher"
 PICK_STAGE, PICK_PAIR, MEASUREMENT = "pick-stage", "pick-pair", "measurement"
 
@@ -79,6 +81,12 @@ class View:
     """Grouping rule of the what-if; None is the recorded one."""
     image: int = 0
     """Number of the sample image on the Predictions page."""
+    family: str = ""
+    """What the Robustness page shows: a family of `core.robustness`; "" is the first that was measured."""
+    under: str = ""
+    """The corruption, shift or attack that it looks into; "" is the first."""
+    level: int = 3
+    """The severity of that, or the number of the strength of an attack, from 1."""
     step: int = 0
     """Step of the Learn page."""
     query: str = ""
@@ -167,6 +175,9 @@ FIELDS = (
     Field("threshold", "min", _number(-1, 1)),
     Field("rule", "rule", _choice(*get_args(Rule))),
     Field("image", "image", _position),
+    Field("family", "family", _choice(*get_args(Family))),
+    Field("under", "under", str),
+    Field("level", "level", _position),
     Field("step", "step", _position),
     Field("query", "q", str),
     Field("sort", "sort", _choice(*get_args(Sort))),

@@ -31,6 +31,10 @@ from explorer.origin import forked_here
 from explorer.reading import examples
 
 NOT_DEFINED = "n/a"
+NO_ROBUSTNESS = (
+    "Nothing was measured yet of how this run holds up when images are corrupted, shifted or attacked. Measure it "
+    "here, or from a terminal with python -m core robustness RUN; what is found is kept in the run folder."
+)
 POLICY = ("shared", "own", "skipped")
 """What a policy offers a task, in the order of its probabilities."""
 
