@@ -7,7 +7,7 @@ from explorer.player import Scene
 from explorer.predictions import Shown
 from explorer.robust.controls import choose_level
 from explorer.robust.records import previews
-from explorer.samples import Arrays, SamplesError, read_image
+from explorer.samples import Array, Arrays, SamplesError, read_image
 
 _SIDE = 256
 _TRUTH = "truth."
@@ -31,8 +31,11 @@ def preview_at(scene: Scene, suite: Suite, name: str) -> Shown:
         clean = dict(read_image(folder, suite.clean.file, 0)) if suite.clean and suite.clean.file else {}
     except SamplesError as error:
         return Shown(where, problems=(str(error),))
-    truths = {key: value for key, value in (clean | arrays).items() if key.startswith(_TRUTH)}
-    inputs: Arrays = {"image": arrays["image"]} | {key.removeprefix(_TRUTH): value for key, value in truths.items()}
+    moved = any(key.startswith(_TRUTH) for key in arrays)  # a shift that brings its truth along
+    inputs: dict[str, Array] = {"image": arrays["image"]}
+    inputs |= {key.removeprefix(_TRUTH): value for key, value in (clean | arrays).items() if key.startswith(_TRUTH)}
+    if not moved and "image" in clean:  # who reconstructs should say what was there before
+        inputs |= {task.name: clean["image"] for task in header.tasks if task.kind == "reconstruction"}
     predictions: Arrays = {key: value for key, value in arrays.items() if key != "image" and not key.startswith(_TRUTH)}
     panels: list[TaskPanel] = []
     problems = []

@@ -5,13 +5,7 @@ import streamlit as st
 from core.robustness.records import Family, Suite
 from core.runs import RunError
 from explorer import library, words
-from explorer.figures.robustness import (
-    attacks_drawing,
-    heat_drawing,
-    severity_drawing,
-    summary_rows,
-    transfer_drawing,
-)
+from explorer.figures.robustness import attacks_drawing, heat_drawing, severity_drawing, summary_rows, transfer_drawing
 from explorer.figures.robustness.attacks import attack_names, radii
 from explorer.figures.robustness.heat import READING
 from explorer.glossary import GLOSSARY
@@ -65,6 +59,7 @@ def _attacked(scene: Scene, suite: Suite) -> None:
     curves, matrix = st.columns([3, 2], gap="large")
     with curves:
         st.subheader("As the attack grows")
+        st.caption("A panel for the task that is attacked; lines are the tasks that are watched.")
         show_drawing(attacks_drawing(header, suite, attack, order, focus, where), scene.file("attacks"), pick)
     with matrix:
         st.subheader("Who falls when whom is attacked")

@@ -27,7 +27,9 @@ def task_panel(
     only those of `columns` are made. Raises `ArraysError` for arrays that do not fit the kind of the task.
     """
     info = header.tasks[task]
-    truth = inputs.get("image") if info.kind == "reconstruction" else inputs.get(info.name)
+    truth = inputs.get(info.name)
+    if truth is None and info.kind == "reconstruction":
+        truth = inputs.get("image")
     prediction, image = predictions.get(info.name), inputs.get("image")
     _check(info.name, info.kind, truth, prediction, image)
     pictures: dict[str, tuple[paint.Picture, scores.Mask | None]] = {}

@@ -16,7 +16,7 @@ from explorer.theme import Properties
 
 ATTACKS_ALT = "Curves of what each task keeps over the strength of an attack, one panel for each task attacked."
 TRANSFER_ALT = "Matrix: rows are the tasks attacked, columns the tasks watched, numbers what those keep."
-_ROW, _AROUND, _GAP, _COLUMNS = 180, 96, 46, 3
+_ROW, _AROUND, _GAP, _COLUMNS = 180, 96, 52, 3
 _CELL = 62
 
 
@@ -71,7 +71,7 @@ def attacks_figure(
         row, column = divmod(place, columns)
         top = 1 - row * (_ROW + _GAP) / inside
         layout[f"xaxis{number}"] = theme.axis(
-            "largest change [of 255]",
+            "largest change [of 255]" if place == min(len(groups) - 1, (rows - 1) * columns + columns // 2) else "",
             domain=[each * column, min(1.0, each * (column + 1) - 0.05)],
             anchor=f"y{number}",
             tickvals=list(range(len(strengths) + 1)),
@@ -110,7 +110,7 @@ def attacks_figure(
             )
         notes.append(
             {
-                "text": f"<b>{attacked_label(header, group)}</b> attacked",
+                "text": f"<b>{looks[group[0]].label if len(group) == 1 else attacked_label(header, group)}</b>",
                 "xref": f"x{number} domain",
                 "yref": f"y{number} domain",
                 "x": 0,
