@@ -10,13 +10,13 @@ from core.structure import Group
 from core.tables import Row
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
-from explorer.figures.robustness.kept import by_place, kept, setting_rows
+from explorer.figures.robustness.kept import by_place, kept, setting_rows, task_key
 from explorer.focus import Focus
 from explorer.theme import Properties
 
 ATTACKS_ALT = "Curves of what each task keeps over the strength of an attack, one panel for each task attacked."
 TRANSFER_ALT = "Matrix: rows are the tasks attacked, columns the tasks watched, numbers what those keep."
-_ROW, _AROUND, _GAP, _COLUMNS = 180, 96, 52, 3
+_ROW, _AROUND, _GAP, _COLUMNS = 180, 124, 62, 3
 _CELL = 62
 
 
@@ -65,7 +65,7 @@ def attacks_figure(
     inside, each = height - _AROUND, 1.05 / columns
     traces: list[Properties] = []
     notes: list[Properties] = []
-    layout: Properties = {"margin": {"l": 8, "r": 8, "t": 52, "b": 58}}
+    layout: Properties = {"margin": {"l": 8, "r": 8, "t": 80, "b": 58}}
     for place, group in enumerate(groups):
         number = "" if place == 0 else str(place + 1)
         row, column = divmod(place, columns)
@@ -103,8 +103,6 @@ def attacks_figure(
                     "marker": {"symbol": look.symbol, "size": 7 if own else 5, "color": look.colour},
                     "customdata": [[Focus(None, (task,)).mark(), text] for text in ("clean", *said)],
                     "hovertemplate": f"<b>{look.label}</b>, %{{customdata[1]}}<br>keeps %{{y:.1f}} %<extra></extra>",
-                    "showlegend": place == 0,
-                    "legendgroup": look.name,
                     "name": look.label,
                 }
             )
@@ -120,8 +118,8 @@ def attacks_figure(
                 "showarrow": False,
             }
         )
-    layout["annotations"] = notes
-    layout["legend"] = {"orientation": "h", "y": 1 + 24 / inside, "yanchor": "bottom", "x": 0, "itemclick": False}
+    layout["annotations"] = [*notes, task_key(header, watched, 1 + 24 / inside)]
+    layout["showlegend"] = False
     return theme.figure(traces, layout, height, f"{words.run_title(header)} · {where}")
 
 

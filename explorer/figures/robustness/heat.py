@@ -8,7 +8,7 @@ from core.robustness.records import Suite
 from core.runs import RunHeader
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
-from explorer.figures.robustness.kept import by_place, kept, kinds, plain_name, setting_rows, severities
+from explorer.figures.robustness.kept import by_place, kept, kinds, plain_name, setting_rows, severities, task_key
 from explorer.focus import Focus
 from explorer.theme import Properties
 
@@ -17,7 +17,7 @@ READING = (
     "Each number is how much of its clean performance a task keeps, in percent, by its key metric. ↝ marks what moves "
     "pixels, where the untouched truth is not quite right any more."
 )
-_CELL, _AROUND, _GAP = 24, 108, 0.7
+_CELL, _AROUND, _GAP = 24, 136, 0.7
 
 
 def heat_drawing(header: RunHeader, suite: Suite, order: Sequence[int], focus: Focus, where: str) -> Drawing:
@@ -105,7 +105,7 @@ def heat_figure(header: RunHeader, suite: Suite, order: Sequence[int], focus: Fo
     moved = {setting.name for setting in suite.settings if setting.moves_pixels}
     heads = [
         {
-            "text": f'<b><span style="color:{looks[task].colour}">{looks[task].letter}</span> {looks[task].label}</b>',
+            "text": f'<b><span style="color:{looks[task].colour}">{looks[task].letter}</span></b>',
             "x": block * width - 0.5,
             "y": 1,
             "xref": "x",
@@ -131,8 +131,8 @@ def heat_figure(header: RunHeader, suite: Suite, order: Sequence[int], focus: Fo
             range=[y - 0.3, -0.7],
             showgrid=False,
         ),
-        "annotations": heads,
-        "margin": {"l": 8, "r": 8, "t": 30, "b": 58},
+        "annotations": [*heads, task_key(header, shown, 1 + 18 / (_CELL * max(y, 2)))],
+        "margin": {"l": 8, "r": 8, "t": 58, "b": 58},
     }
     height = round(_CELL * max(y, 2)) + _AROUND
     return theme.figure([heat, unseen], layout, height, f"{words.run_title(header)} · {where}")

@@ -13,6 +13,8 @@ from core.robustness.records import Suite
 from core.runs import MetricInfo, RunHeader
 from core.structure import Group
 from core.tables import Row
+from explorer import theme
+from explorer.theme import Properties
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,29 @@ def mean_kept(suite: Suite, settings: Iterable[RobustnessMeasured], task: str, m
         sum(one.low for one in known) / count,
         sum(one.high for one in known) / count,
     )
+
+
+def task_key(header: RunHeader, tasks: Sequence[int], y: float) -> Properties:
+    """The tasks' names in their colours above a figure at the height `y` of the paper: a legend that fits a phone."""
+    looks = theme.looks(header)
+    names = [
+        f'<span style="color:{looks[task].colour}"><b>{looks[task].letter}</b> {looks[task].label}</span>'
+        for task in tasks
+    ]
+    lines = [" · ".join(names[start : start + 4]) for start in range(0, len(names), 4)]
+    return {
+        "text": "<br>".join(lines),
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0,
+        "y": y,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "align": "left",
+        "showarrow": False,
+        "font": {"size": theme.SMALL_TEXT},
+        "name": "key",
+    }
 
 
 def setting_rows(header: RunHeader, suite: Suite, order: Sequence[int]) -> list[Row]:

@@ -8,12 +8,12 @@ from core.robustness.records import Suite
 from core.runs import RunHeader
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
-from explorer.figures.robustness.kept import by_place, kinds, mean_kept, setting_rows, severities
+from explorer.figures.robustness.kept import by_place, kinds, mean_kept, setting_rows, severities, task_key
 from explorer.focus import Focus
 from explorer.theme import Properties, TaskLook
 
 ALT = "Curves of what each task keeps of its clean performance over the severity, one panel a kind, with bands."
-_ROW, _AROUND, _GAP, _COLUMNS = 190, 96, 46, 4
+_ROW, _AROUND, _GAP, _COLUMNS = 190, 124, 62, 4
 
 
 def severity_drawing(
@@ -45,7 +45,7 @@ def severity_figure(
     each = 1.04 / columns
     traces: list[Properties] = []
     notes: list[Properties] = []
-    layout: Properties = {"margin": {"l": 8, "r": 8, "t": 52, "b": 58}}
+    layout: Properties = {"margin": {"l": 8, "r": 8, "t": 80, "b": 58}}
     for place, (kind, names) in enumerate(groups.items()):
         number = "" if place == 0 else str(place + 1)
         row, column = divmod(place, columns)
@@ -67,8 +67,7 @@ def severity_figure(
                 traces.append(_curve(header, reference[1], names, task, looks[task], axes, reference[0]))
             traces += [
                 _band(header, suite, names, task, looks[task], axes),
-                _curve(header, suite, names, task, looks[task], axes, "")
-                | {"showlegend": place == 0, "legendgroup": looks[task].name},
+                _curve(header, suite, names, task, looks[task], axes, ""),
             ]
         notes.append(
             {
@@ -82,8 +81,8 @@ def severity_figure(
                 "showarrow": False,
             }
         )
-    layout["annotations"] = notes
-    layout["legend"] = {"orientation": "h", "y": 1 + 24 / inside, "yanchor": "bottom", "x": 0, "itemclick": False}
+    layout["annotations"] = [*notes, task_key(header, shown, 1 + 24 / inside)]
+    layout["showlegend"] = False
     return theme.figure(traces, layout, height, f"{words.run_title(header)} · {where}")
 
 

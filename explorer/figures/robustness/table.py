@@ -29,7 +29,7 @@ def summary_rows(header: RunHeader, suite: Suite, order: Sequence[int], referenc
         }
         if reference is not None:
             row |= {
-                "rPC of the reference (%)": _rounded(found.reference_relative),
+                "rPC of the baseline (%)": _rounded(found.reference_relative),
                 "mCE (%)": _rounded(found.corruption_error),
                 "Relative mCE (%)": _rounded(found.relative_corruption_error),
             }
@@ -37,5 +37,5 @@ def summary_rows(header: RunHeader, suite: Suite, order: Sequence[int], referenc
     return rows
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 1)
+def _rounded(value: float | None) -> str:
+    return words.NOT_DEFINED if value is None else f"{value:.1f}"
