@@ -37,6 +37,11 @@ TORCH_FREE = (
     "queue",
     "tasks",
     "delta",
+    "lines",
+    "weights",
+    "robustness.records",
+    "robustness.measures",
+    "robustness.settings",
 )
 
 
