@@ -158,12 +158,14 @@ def robustness(
         int | None, typer.Option(help="Processes that make images; 0: none (default: the cores left).", min=0)
     ] = None,
     device: Device = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the measures as JSON.")] = False,
+    estimate: Annotated[bool, typer.Option(help="Only say how long it would take.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the measures, or the estimate, as JSON.")] = False,
 ) -> None:
     """Measure how the tasks of a run hold up under corruptions, shifts and attacks.
 
     Ctrl-C ends it; the same command goes on from there, and does nothing once all is measured.
     """
+    from core.robustness.command import estimated
     from core.robustness.command import robustness as command
     from core.robustness.settings import FAMILIES, Plan
     from core.terminal import TerminalShow
@@ -178,6 +180,9 @@ def robustness(
         previews=previews,
         preview_severities=tuple(preview_severity or (1, 3, 5)),
     )
+    if estimate:
+        typer.echo(estimated([folder] if reference is None else [folder, reference], plan, device, jobs, as_json))
+        return
     console = Console(stderr=as_json)
     with TerminalShow(console) as show:
         found = command(folder, reference, plan, device, jobs, show, as_json)

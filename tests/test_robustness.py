@@ -19,7 +19,7 @@ from core.events import Evaluated, RobustnessMeasured
 from core.heartbeat import STOP, heartbeat, process_start
 from core.launch import Show, build_fabric
 from core.position import Tick
-from core.robustness.command import robustness
+from core.robustness.command import estimated, robustness
 from core.robustness.corruptions import CORRUPTIONS
 from core.robustness.measures import relative_degradation
 from core.robustness.measuring import Outcome, measure
@@ -338,6 +338,17 @@ def test_records_are_read_while_they_are_written(tmp_path: Path) -> None:
     assert lines.refresh() == []
     assert not any(isinstance(record, BreakingPoints) for record in lines.records)
     assert read_records(tmp_path / "nowhere").records == []
+
+
+def test_an_estimate_counts_what_is_left_and_writes_nothing(tmp_path: Path) -> None:
+    folder = copy_of(trained("rooms"), tmp_path)
+    (folder / RECORDS).unlink(missing_ok=True)
+    both = json.loads(estimated([folder], plan("corruption", "shift"), "cpu", 1, as_json=True))
+    one = json.loads(estimated([folder], plan(), "cpu", 1, as_json=True))
+    assert (both["settings"], one["settings"]) == (76 + 36, 76)
+    assert both["seconds"] > one["seconds"] > 0
+    assert not (folder / RECORDS).exists()
+    assert estimated([corrupted_rooms()], plan(), "cpu", 1, as_json=False) == "nothing to do"
 
 
 def test_the_command_says_what_is_missing(tmp_path: Path) -> None:
