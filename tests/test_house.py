@@ -45,6 +45,11 @@ TORCH_FREE = (
     "compare.work",
     "compare.report",
     "compare.command",
+    "lines",
+    "weights",
+    "robustness.records",
+    "robustness.measures",
+    "robustness.settings",
 )
 
 

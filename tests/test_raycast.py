@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from random import Random
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from core.data.parameters import SceneParameters
 from core.data.raycast import FACES, Camera, Geometry, Hits, Point, Shape, Solid, Vector, as_rays, dot
 from core.data.scenes import Scene, draw_scene
+from core.robustness.shifts import with_cones
 
 ROOM = (4.0, 3.0, 5.0)
 LEVEL = Camera((2.0, 1.5, 4.5), yaw=0.0, pitch=0.0, field_of_view=math.radians(70))
@@ -144,7 +146,7 @@ def plain_solid_hits(shape: Shape, half: Point, o: Point, d: Point) -> list[tupl
     hits: list[tuple[float, tuple[float, ...]]] = []
     flat = (0, 1, 2) if shape == "box" else (1,)
     for axis in flat:
-        for side in (-1, 1):
+        for side in (-1,) if shape == "cone" else (-1, 1):
             if d[axis]:
                 t = (side * half[axis] - o[axis]) / d[axis]
                 p = at(t)
@@ -160,6 +162,16 @@ def plain_solid_hits(shape: Shape, half: Point, o: Point, d: Point) -> list[tupl
             p = at(t)
             if abs(p[1]) <= half[1]:
                 hits.append((t, (p[0] / half[0], 0.0, p[2] / half[0])))
+    if shape == "cone":  # x^2 + z^2 = k^2 (half - y)^2, apex up
+        k, above = half[0] / (2 * half[1]), half[1] - o[1]
+        a = d[0] ** 2 + d[2] ** 2 - (k * d[1]) ** 2
+        b = 2 * (o[0] * d[0] + o[2] * d[2] + k * k * above * d[1])
+        room = b * b - 4 * a * (o[0] ** 2 + o[2] ** 2 - (k * above) ** 2)
+        for t in [(-b + sign * math.sqrt(room)) / (2 * a) for sign in (-1, 1)] if room > 0 and a else []:
+            p = at(t)
+            if abs(p[1]) <= half[1]:
+                across = math.hypot(p[0], p[2]) * math.hypot(1.0, k)
+                hits.append((t, (p[0] / across, k / math.hypot(1.0, k), p[2] / across)))
     return hits
 
 
@@ -168,9 +180,11 @@ def scene_of(index: int) -> Scene:
     return draw_scene(SceneParameters(objects=(6, 12)), seed=5, split="train", index=index)
 
 
+@pytest.mark.parametrize("cones", [0.0, 1.0], ids=["", "cones"])
 @pytest.mark.parametrize("index", range(4))
-def test_hits_equal_a_plain_caster_in_double_precision(index: int) -> None:
-    scene = scene_of(index)
+def test_hits_equal_a_plain_caster_in_double_precision(index: int, cones: float) -> None:
+    scene = with_cones(scene_of(index), cones, Random(0))
+    assert any(solid.shape == "cone" for solid in scene.solids) == bool(cones)
     direction = scene.camera.rays(20, 28)
     hits = Geometry(scene.size, scene.solids).first_hits(as_rays([scene.camera.position]), direction)
     expected = [
@@ -193,6 +207,18 @@ def test_normals_are_of_unit_length_and_face_the_camera(index: int) -> None:
     length = dot(hits.normal, hits.normal)
     torch.testing.assert_close(length, torch.ones_like(length), atol=1e-6, rtol=0)
     assert (dot(hits.normal, direction) < 0).all()
+
+
+def test_a_cone_is_hit_at_its_side_and_from_below() -> None:
+    cone = Solid("cone", (2.0, 1.5, 2.0), (0.5, 1.0, 0.5))  # apex at 2.5 m, base at 0.5 m
+    below = Geometry(ROOM, [cone]).first_hits(as_rays([(2.1, 0.1, 2.1)]), as_rays([(0.0, 1.0, 0.0)]))
+    assert below.distance.item() == pytest.approx(0.4)
+    assert [part.item() for part in below.normal] == [0.0, -1.0, 0.0]
+    side = Geometry(ROOM, [cone]).first_hits(as_rays([(2.0, 1.5, 4.0)]), as_rays([(0.0, 0.0, -1.0)]))
+    assert side.distance.item() == pytest.approx(1.75)  # half way up the radius is a quarter of a metre
+    assert [part.item() for part in side.normal] == pytest.approx([0.0, 1 / math.sqrt(17), 4 / math.sqrt(17)])
+    over = Geometry(ROOM, [cone]).first_hits(as_rays([(2.0, 2.6, 4.0)]), as_rays([(0.0, 0.0, -1.0)]))
+    assert over.surface.item() == FACES.index("far wall")
 
 
 def test_normals_on_planes_are_those_of_the_depth_gradient() -> None:

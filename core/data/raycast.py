@@ -305,22 +305,23 @@ def _enter_cone(o: Vector, d: Vector, radius: Tensor, half: Tensor) -> Tensor:
     The side is x^2 + z^2 = k^2 (half - y)^2 with k = radius / (2 half); it and the disc below close a convex solid, so
     the nearest of all hits on them is where a ray comes in.
     """
+    closest = -dot(o, d) / dot(d, d)  # solved from there, so that nothing cancels for far cones
+    o = triple(a + closest * b for a, b in zip(o, d, strict=True))
     k2 = (radius / (2 * half)) * (radius / (2 * half))
     below = half - o[1]  # of the apex
     a = _nonzero(d[0] * d[0] + d[2] * d[2] - k2 * d[1] * d[1])
     b = o[0] * d[0] + o[2] * d[2] + k2 * below * d[1]
-    c = o[0] * o[0] + o[2] * o[2] - k2 * below * below
-    room = b * b - a * c
+    room = b * b - a * (o[0] * o[0] + o[2] * o[2] - k2 * below * below)
     root = torch.sqrt(room.clamp_min(0))
     nearest = torch.full_like(room, torch.inf)
     for t in ((-b - root) / a, (-b + root) / a):
         y = o[1] + t * d[1]
-        met = (room > 0) & (t > NEAR) & (y < half) & (y > -half)
+        met = (room > 0) & (closest + t > NEAR) & (y < half) & (y > -half)
         nearest = torch.where(met & (t < nearest), t, nearest)
     t = (-half - o[1]) / _nonzero(d[1])
     x, z = o[0] + t * d[0], o[2] + t * d[2]
-    met = (t > NEAR) & (x * x + z * z < radius * radius)
-    return torch.where(met & (t < nearest), t, nearest)
+    met = (closest + t > NEAR) & (x * x + z * z < radius * radius)
+    return closest + torch.where(met & (t < nearest), t, nearest)
 
 
 def _cone_normal(local: Vector, toward: Vector, distance: Tensor, radius: Tensor, half: Tensor) -> Vector:

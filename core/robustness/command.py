@@ -1,17 +1,19 @@
 """`python -m core robustness`: measure a run, and a reference alike, then say what it comes to."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.config import parse_config
 from core.launch import Show, build_fabric
+from core.robustness.estimate import estimate
 from core.robustness.measures import robustness as measured
 from core.robustness.measuring import Outcome, measure
 from core.robustness.records import Family, Suite, read_records, suites
 from core.robustness.settings import Plan
 from core.robustness.workers import default_jobs
 from core.runs import RunError, RunHeader, read_header
+from core.summary import duration
 from core.tasks import Metric
 
 Measures = dict[str, dict[str, dict[str, float | None]]]
@@ -34,9 +36,7 @@ def robustness(
         _check_reference(header, read_header(reference), reference)
     said = []
     for place in [folder] if reference is None else [folder, reference]:
-        threads = parse_config(read_header(place).config).training.threads
-        workers = default_jobs(threads) if jobs is None else jobs
-        outcome = measure(place, plan, lambda config: build_fabric(config, device), workers, show)
+        outcome = measure(place, plan, lambda config: build_fabric(config, device), _jobs(place, jobs), show)
         said.append(f"{place}: {_SAID[outcome]}")
         if outcome == "stopped":
             break
@@ -44,6 +44,20 @@ def robustness(
     if as_json:
         return json.dumps(measures(header, found))
     return "\n".join([*said, *_table(header, found)])
+
+
+def estimated(places: Sequence[Path], plan: Plan, device: str, jobs: int | None, as_json: bool) -> str:
+    """How many settings are left to measure of these runs, and how long that takes here, in a line or as JSON."""
+    found = [estimate(place, plan, lambda config: build_fabric(config, device), _jobs(place, jobs)) for place in places]
+    settings, seconds = sum(count for count, _ in found), sum(time for _, time in found)
+    if as_json:
+        return json.dumps({"settings": settings, "seconds": round(seconds, 1)})
+    return f"{settings} settings, about {duration(seconds)}" if settings else "nothing to do"
+
+
+def _jobs(folder: Path, jobs: int | None) -> int:
+    """The number of workers asked for, else as many as there are cores left."""
+    return default_jobs(parse_config(read_header(folder).config).training.threads) if jobs is None else jobs
 
 
 _SAID: dict[Outcome, str] = {

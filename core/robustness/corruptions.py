@@ -8,10 +8,11 @@ called directly: it works at any size). It takes colours: grey images go through
 comes back. No torch here, so that worker processes start quickly.
 """
 
+import functools
 import importlib.metadata
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import cast
 
@@ -88,6 +89,7 @@ def _seeded(stream: int) -> Iterator[None]:
         np.random.set_state(before)
 
 
+@functools.cache
 def _load() -> ModuleType:
     try:
         import cv2
@@ -95,6 +97,9 @@ def _load() -> ModuleType:
     except ImportError as error:
         raise MissingLibraryError(missing(_PACKAGE, "corruptions", error)) from None
     cv2.setNumThreads(1)  # there is a process a core already
+    # glass blur is compiled on first use, which takes longer than all else: keep the result for the next process
+    with suppress(AttributeError, RuntimeError):  # another release of the library, or nowhere to write
+        imagecorruptions.corruptions._shuffle_pixels_njit_glass_blur.enable_caching()
     return cast(ModuleType, imagecorruptions)
 
 

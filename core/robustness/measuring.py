@@ -15,21 +15,20 @@ from torch import Tensor
 
 from core.config import Config, parse_config
 from core.data import rooms
-from core.data.base import DataSplits, TensorData, normalise
+from core.data.base import TensorData, normalise
 from core.data.cache import Arrays
-from core.data.load import load_data
-from core.data.parameters import RoomsParameters
 from core.events import RobustnessMeasured
-from core.launch import METHODS, Show, build_backbone, use_threads
+from core.launch import Show, use_threads
 from core.loaders import Loaders
 from core.position import ASKED, StopTraining, Tick
 from core.robustness import images
 from core.robustness.attacks import Attacker
-from core.robustness.evaluation import Evaluator, Found
+from core.robustness.evaluation import Found
 from core.robustness.journal import Journal
 from core.robustness.records import BreakingPoints, read_records
 from core.robustness.settings import CLEAN, Plan, Setting
-from core.robustness.work import Work, left, planned
+from core.robustness.subject import Subject, kind_of, rooms_of, stored_images
+from core.robustness.work import SEARCH_COST, Work, left, planned
 from core.robustness.workers import Job, Supply
 from core.runs import Run, read_run
 from core.signals import stop_signals
@@ -84,9 +83,15 @@ class _Session:
 
     def measure(self, todo: Sequence[Work]) -> None:
         """Measure everything that is left. Raises `StopTraining` when asked to stop."""
-        self._total = sum(setting.cost for work in todo for setting in work.settings)
-        self._total += sum(_SEARCH_COST * len(work.searched) for work in todo)
-        self._load(max(work.conditions.samples for work in todo))
+        self._total = sum(work.cost() for work in todo)
+
+        def building(done: int, total: int) -> None:
+            self._pulse(f"making data: {done} of {total}")
+
+        samples = max(work.conditions.samples for work in todo)
+        subject = Subject(self.run.folder, self.config, self.weights, self.fabric, samples, self.plan.seed, building)
+        self.data, self.evaluator, self.loaders = subject.data, subject.evaluator, subject.loaders
+        self._clean = subject.clean
         self._begun = time.monotonic()
         for work in todo:
             self.journal.open(work.conditions)
@@ -95,25 +100,6 @@ class _Session:
             else:
                 self._supply(work)
 
-    def _load(self, samples: int) -> None:
-        """The images, as many as are asked for, and the network."""
-
-        def building(done: int, total: int) -> None:
-            self._pulse(f"making data: {done} of {total}")
-
-        parameters = self.config.data
-        wanted = parameters.model_copy(update={"val": max(samples, parameters.val)})
-        self.data: DataSplits = load_data(wanted, progress=building)
-        backbone = build_backbone(self.config)
-        net = METHODS[self.config.method](self.config).rebuild(backbone, self.data.tasks, self.weights.form)
-        net.load_state_dict(dict(self.weights.net))
-        self.loaders = Loaders(self.config.training.batch_size, 0, self.fabric.device)
-        self.evaluator = Evaluator(net, self.data, self.fabric, self.loaders, self.plan.seed)
-
-    def _clean(self, samples: int) -> TensorData:
-        images, targets = self.data.val.__getitems__(range(samples))  # type: ignore[attr-defined]
-        return TensorData(images, targets)
-
     # ---- corruptions and shifts -------------------------------------------------------------------------------------
 
     def _supply(self, work: Work) -> None:
@@ -121,9 +107,9 @@ class _Session:
         asked = [setting for setting in work.settings if setting is not CLEAN]
         if len(asked) < len(work.settings):
             self._write(work, CLEAN, self.evaluator.evaluate(clean, self.plan.previews, truths=True))
-        parameters = self.config.data if isinstance(self.config.data, RoomsParameters) else None
-        kind = "corruption" if work.conditions.family == "corruption" else _shift_kind(parameters)
-        stored = (self.data.picture(clean.images) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        parameters = rooms_of(self.config)
+        kind = kind_of(work.conditions.family, self.config)
+        stored = stored_images(self.data, clean.images)
         jobs = [Job(kind, setting.name, int(setting.severity)) for setting in asked]
         with Supply(stored, self.plan.seed, parameters, self.jobs) as supply:
             for setting, arrays in zip(asked, supply.made(jobs), strict=True):
@@ -189,7 +175,7 @@ class _Session:
 
         largest = max(self.plan.radii) / 255
         radii = attacker.breaking_radii(attacker.images(normalised), targets, task, broken, largest)
-        self._cost += _SEARCH_COST
+        self._cost += SEARCH_COST * self.plan.search_images
         self.journal.write(
             BreakingPoints(
                 **self._place(),
@@ -227,7 +213,7 @@ class _Session:
             file=file,
         )
         self.journal.write(record, None if file is None else (file, found.previews))
-        self._cost += setting.cost
+        self._cost += setting.cost * work.conditions.samples
         self.show.tell(record)
         self._pulse(_title(work, setting))
 
@@ -241,7 +227,6 @@ class _Session:
             raise StopTraining(reason)
 
 
-_SEARCH_COST = 20.0  # passes of the network that the search for the smallest attack on a task comes to
 _SHOWN_RADIUS = "up to 8 of 255"  # the attacks that keep previews: what a person just sees
 
 
@@ -255,10 +240,6 @@ def is_broken(value: float, clean: float, direction: Literal["higher", "lower"])
     if direction == "higher":
         return value <= (1 - share) * clean
     return value >= (1 + share) * clean and value > clean
-
-
-def _shift_kind(parameters: RoomsParameters | None) -> str:
-    return "image shift" if parameters is None else "scene shift"
 
 
 def _cropped(target: Tensor, share: float) -> Tensor:

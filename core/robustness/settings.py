@@ -87,7 +87,7 @@ def attack_settings(attacks: Sequence[str], radii: Sequence[float], tasks: int) 
     alone = [(task,) for task in range(tasks)]
     together = [tuple(range(tasks))] if tasks > 1 else []
     return tuple(
-        Setting(attack, radius / 255, f"up to {radius:g} of 255", attacked, cost=10.0 if attack == "pgd" else 1.5)
+        Setting(attack, radius / 255, f"up to {radius:g} of 255", attacked, cost=15.0 if attack == "pgd" else 2.5)
         for attack in attacks
         for attacked in (*alone, *together)
         for radius in radii

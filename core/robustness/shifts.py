@@ -69,9 +69,7 @@ def scene_shift_settings(scene: SceneParameters) -> tuple[Setting, ...]:
     35
     """
     return tuple(
-        Setting(name, level, meaning(scene, name, level), cost=2.0)
-        for name in SCENE_SHIFTS
-        for level in range(1, LEVELS + 1)
+        Setting(name, level, meaning(scene, name, level)) for name in SCENE_SHIFTS for level in range(1, LEVELS + 1)
     )
 
 

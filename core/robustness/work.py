@@ -15,6 +15,9 @@ from core.robustness.records import Conditions, Family, Record, digest_of
 from core.robustness.settings import CLEAN, Plan, Setting, attack_settings, corruption_settings, image_shift_settings
 from core.weights import Weights
 
+SEARCH_COST = 120.0
+"""Passes of the network that the search for the smallest attack on a task comes to."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -24,6 +27,13 @@ class Work:
     settings: tuple[Setting, ...]
     searched: tuple[int, ...] = ()
     """Tasks whose smallest attack is looked for."""
+
+    def cost(self) -> float:
+        """Roughly, in images that the network sees."""
+        search = self.conditions.details.get("search", 0)
+        assert isinstance(search, int)
+        samples = self.conditions.samples
+        return samples * sum(setting.cost for setting in self.settings) + SEARCH_COST * search * len(self.searched)
 
 
 def planned(config: Config, plan: Plan, weights: Weights, fabric: Fabric) -> tuple[Work, ...]:
