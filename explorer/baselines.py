@@ -14,13 +14,13 @@ def baselines(folder: Path, header: RunHeader, entries: Sequence[Entry]) -> dict
     """Ids of the runs outside `folder` that have every task and metric of the one in it, with what they are called."""
     found = {}
     for entry in entries:
-        other = _header(entry.folder)
+        other = known_header(entry.folder)
         if entry.folder != folder and other is not None and comparable(header, other):
             found[entry.id] = f"{entry.folder.name} · {get_name(other.method)} on {other.data}"
     return found
 
 
-def _header(folder: Path) -> RunHeader | None:
+def known_header(folder: Path) -> RunHeader | None:
     """The header of a run, None if it cannot be read; read again only if its file changed."""
     try:
         return _read(folder, (folder / HEADER).stat().st_mtime_ns)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.runs import RunError, TaskInfo
 from explorer import library, state, words
+from explorer.baselines import known_header
 from explorer.figures.compare import MOST_RUNS, SIZES, Lock, Member, default_baseline, gather, measure_title
 from explorer.focus import Focus
 from explorer.glossary import GLOSSARY
@@ -15,8 +16,8 @@ from explorer.state import View
 
 LOCKS: dict[Lock, str] = {"share": "Share of the run", "phase": "Phase", "epoch": "Epoch"}
 
-_MOST_LOOKED_AT = 7
-"""Runs that are opened in search of some to offer."""
+REFERENCES = ("one", "separate")
+"""Methods that others are usually measured by."""
 
 
 def choose_others(entries: list[Entry], first: Entry) -> list[Entry]:
@@ -152,23 +153,22 @@ def offer(scene: Scene, entries: list[Entry]) -> None:
 
 
 def _same_data(scene: Scene, entries: list[Entry]) -> list[Entry]:
-    """Runs on the data of the scene's run: the recorded examples, else own ones; at most as many as fit."""
-    here = scene.opened.run.folder
-    others = [entry for entry in entries if entry.folder != here]
-    examples = [entry for entry in others if entry.place == "example"]
-    own = [entry for entry in others if entry.place != "example"]
-    for group in (examples, own):
-        found = [entry for entry in group[:_MOST_LOOKED_AT] if _data(entry) == scene.history.header.data]
+    """Runs on the data of the scene's run: the recorded examples, else own ones; at most as many as fit.
+
+    Those of the two reference models with the same seed say most; where there are any, only they are offered.
+    """
+    here, own = scene.opened.run.folder, scene.history.header
+    for examples in (True, False):
+        found = []
+        for entry in entries:
+            if entry.folder != here and (entry.place == "example") == examples:
+                header = known_header(entry.folder)
+                if header is not None and header.data == own.data:
+                    found.append((entry, header))
+        references = [one for one in found if one[1].method in REFERENCES and one[1].seed == own.seed]
         if found:
-            return found[: MOST_RUNS - 1]
+            return [entry for entry, _ in (references or found)][: MOST_RUNS - 1]
     return []
-
-
-def _data(entry: Entry) -> str | None:
-    try:
-        return library.open_run(entry).run.header.data
-    except RunError:
-        return None
 
 
 def _tell(unknown: list[str], n_asked: int) -> None:

@@ -305,7 +305,12 @@ def test_a_baseline_can_be_chosen_and_taken_back(runs: Path) -> None:  # noqa: F
     app = page()
     assert "delta" not in charts(app)
     box = app.selectbox(key=state.BASE)
-    assert set(box.options) == {"None", "undefined · MTSL on rooms", "short · MTSL on rooms"}
+    assert set(box.options) == {
+        "None",
+        "undefined · MTSL on rooms",
+        "short · MTSL on rooms",
+        "selective · Selective updates on rooms",
+    }
     box.set_value("runs.undefined").run()
     assert app.query_params["base"] in ("runs.undefined", ["runs.undefined"])
     assert "gain [%]" in figure(app, "metrics")["layout"]["yaxis"]["title"]["text"]

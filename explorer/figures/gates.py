@@ -30,6 +30,7 @@ _READING = (
 _OF_ROUTING = "A cross is a gate that is closed: pruned when the network serves."
 _OF_EXPERTS = "The gates of a row sum to 1; they differ from example to example, and these are means over an epoch."
 _ROW_PIXELS, _AROUND, _GAP = 24, 104, 1.0
+_FEW = 5  # names of stages that fit side by side on a phone
 _NOTHING = Focus()
 Readers = tuple[int, str]
 """A stage, and who reads it: "stage" or "heads"."""
@@ -132,6 +133,8 @@ def gates_figure(history: History, index: int, focus: Focus = _NOTHING) -> go.Fi
     looks = theme.looks(header)
     widths = {stage: _width(found, stage) for stage in places}
     layout: Properties = {
+        # names of many stages stand aslant where the page is narrow
+        "margin": {"l": 8, "r": 8, "t": 12, "b": 58 if len(places) <= _FEW else 92},
         "xaxis": theme.axis(
             "stage that is read, with its sub-networks side by side",
             tickvals=[x + (widths[stage] - 1) / 2 for stage, x in places.items()],

@@ -1,5 +1,6 @@
 """The sharing graph at a moment: who shares which stage, what is being born and what was removed."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
@@ -259,10 +260,12 @@ def _beside(boxes: Sequence[Box], looks: Sequence[TaskLook]) -> Properties:
     def said(box: Box) -> str:
         return "all" if len(box.tasks) == len(looks) else "+".join(looks[task].letter for task in box.tasks)
 
+    # in a full row there is no room beside a node, nor among parallel ones that serve the same tasks
+    alike = Counter((box.node.stage, box.tasks) for box in boxes)
     spots = [
         (box.x + box.width / 2 + 0.03, box.y, said(box))
         for box in boxes
-        if _room(box, looks) < 1 and box.width >= layout.NARROWEST - 1e-6
+        if _room(box, looks) < 1 and box.width >= layout.NARROWEST - 1e-6 and alike[box.node.stage, box.tasks] == 1
     ]
     return _texts(spots, "beside", {"size": theme.SMALL_TEXT}) | {"textposition": "middle right"}
 

@@ -428,7 +428,13 @@ function painter(canvas, film, options) {
       ink.globalAlpha = piece.alpha * lit(focus, piece.stage, film.nodes[piece.id][1], piece.task)
       write(letter, x + w / 2, y + h / 2 + 0.5, piece.kind === "skip" ? film.colours.neutral : on)
     }
+    const crowds = new Map() // nodes that serve the same tasks at a stage stand close together
+    for (const piece of shown) {
+      const name = `${piece.stage}:${film.nodes[piece.id][1]}`
+      crowds.set(name, (crowds.get(name) ?? new Set()).add(piece.id))
+    }
     for (const id of place.up ? beside : []) {
+      if (crowds.get(`${film.nodes[id][0]}:${film.nodes[id][1]}`)?.size > 1) continue
       const node = scene.nodes.get(`n${id}`)
       if (!node || film.nodes[id][3] < film.geometry.narrow - 1e-6) continue // in a full row there is no room beside it
       const tasks = film.nodes[id][1]
