@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
+from core.runs import find_runs
 from explorer import remembered
+from explorer.library import EXAMPLES
 from tests._runs import Plan, write_many, write_run
 from tests._zips import BAD, small_run, zipped
 from tests.browser.conftest import Open, Server, serve
@@ -55,7 +57,7 @@ def upload(page: Page, name: str, content: bytes) -> None:
 def test_a_folder_of_many_runs_is_shown_in_parts_and_searched(visit: Open, app: Server) -> None:
     page = opened(visit("overview", at=app))
     expect(cards(page)).to_have_count(24)
-    expect(page.get_by_text(re.compile(rf"\d+ of {MANY + 4} runs, 24 shown"))).to_be_visible()
+    expect(page.get_by_text(re.compile(rf"\d+ of {MANY + len(find_runs(EXAMPLES))} runs, 24 shown"))).to_be_visible()
     pictures = cards(page).locator("img")
     expect(pictures).to_have_count(24)
     assert pictures.evaluate_all("all => all.every((one) => one.complete && one.naturalWidth > 0 && one.alt)")
