@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.compare.plan import BASELINE
-from core.compare.results import Comparison, Result
+from core.compare.results import Comparison, Result, kept_of
 from core.compare.statistics import Spread, spread
 from core.runs import MetricInfo, TaskInfo
 from core.tasks import Direction
 
-Table = Literal["quality", "other metrics", "size and speed", "budget"]
+Table = Literal["quality", "other metrics", "robustness", "size and speed", "budget"]
 ARROWS: dict[Direction, str] = {"higher": "↑", "lower": "↓"}
 UNDEFINED, NOT_MEASURED = "undefined", "not measured"
 
@@ -32,11 +32,14 @@ class Measure:
 
 
 def measures(comparison: Comparison) -> list[Measure]:
-    """All that is measured of the runs of a comparison: key metrics and Δm, other metrics, size and speed, budget."""
+    """All that is measured of the runs of a comparison: key metrics, other metrics, robustness, size and so on."""
     tasks = comparison.header.tasks
     found = [_metric(task, task.metrics[0], "quality") for task in tasks]
     found.append(Measure("delta_m", "Δm (%) ↑", "quality", comparison.delta, "higher"))
     found += [_metric(task, metric, "other metrics") for task in tasks for metric in task.metrics[1:]]
+    if any(run.corrupted for run in _counted(comparison)):
+        found += [_kept(task) for task in tasks]
+        found.append(Measure("mce", "mCE (%) ↓", "robustness", comparison.corruption_error, "lower", NOT_MEASURED))
     found += [
         Measure("parameters", "parameters", "size and speed", lambda run: run.parameters),
         Measure("macs", "MACs an image", "size and speed", lambda run: run.macs),
@@ -121,6 +124,18 @@ def _metric(task: TaskInfo, metric: MetricInfo, table: Table) -> Measure:
         table,
         lambda run: run.value(task.name, metric.key),
         metric.direction,
+    )
+
+
+def _kept(task: TaskInfo) -> Measure:
+    whole = task.task()
+    return Measure(
+        f"{task.name}.rpc",
+        f"{task.label} rPC (%) ↑",
+        "robustness",
+        lambda run: kept_of(run, whole.name, whole.metric),
+        "higher",
+        NOT_MEASURED,
     )
 
 

@@ -14,6 +14,7 @@ from core.compare.rows import (
     pairing_rows,
     pairings,
     quality_notes,
+    robustness_notes,
     rows_of,
     speed_notes,
     verdict,
@@ -29,6 +30,8 @@ def report(comparison: Comparison, against: str | None) -> str:
     parts = [f"# {', '.join(comparison.methods)} on {comparison.data}\n"]
     parts += _part("Metrics", rows_of(comparison, "quality"), quality_notes(comparison))
     parts += _part("Other metrics", rows_of(comparison, "other metrics"), [])
+    if robust := rows_of(comparison, "robustness"):
+        parts += _part("Robustness to corruptions", robust, robustness_notes())
     parts += _part("Size and speed", rows_of(comparison, "size and speed"), speed_notes(comparison))
     parts += _part("Budget", rows_of(comparison, "budget"), budget_notes(comparison))
     if against is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
 from core.compare.plan import BASELINE, asked, folder_name, shared, told
@@ -12,7 +13,10 @@ from core.detached import complaint, log_tail
 from core.events import AmalgamationProgressed, AnyEvent, Evaluated, PhaseStarted, StructureChanged
 from core.found import LIKE
 from core.latency import Latency, read_latency
+from core.robustness.measures import robustness
+from core.robustness.records import Suite, read_records, suites
 from core.runs import Run, RunError, RunHeader, State, find_runs, read_run
+from core.tasks import Metric
 
 Key = tuple[str, int]
 """Method and seed."""
@@ -40,6 +44,8 @@ class Result:
     """Passes over the data in which single layers were distilled, beside the epochs."""
     seconds: float = 0.0
     latency: Latency | None = None
+    corrupted: Suite | None = None
+    """What the final network does under the common corruptions, if that was measured."""
 
     @property
     def counts(self) -> bool:
@@ -89,6 +95,27 @@ class Comparison:
             return delta_m(result.scores, baseline.scores, [info.task() for info in self.header.tasks])
         except ValueError:  # a metric is missing, or the baseline's is not above 0
             return None
+
+    def corruption_error(self, result: Result) -> float | None:
+        """mCE against the single-task models of the same seed in percent, mean over tasks; None: not defined."""
+        baseline = self.results.get((BASELINE, result.seed))
+        ours, theirs = result.corrupted, baseline.corrupted if baseline else None
+        if ours is None or theirs is None or not ours.comparable(theirs):
+            return None
+        found = []
+        for info in self.header.tasks:
+            task = info.task()
+            one = robustness(ours, task.name, task.metric, theirs)
+            if one is None or one.corruption_error is None:
+                return None
+            found.append(one.corruption_error)
+        return fmean(found)
+
+
+def kept_of(result: Result, task: str, metric: Metric) -> float | None:
+    """rPC of a task in percent: how much of its clean score is left on average over all corruptions and severities."""
+    found = robustness(result.corrupted, task, metric) if result.corrupted else None
+    return found.relative if found else None
 
 
 def read_comparison(
@@ -180,7 +207,18 @@ def _result(run: Run) -> Result:
         amalgamation=_amalgamation(events),
         seconds=last.seconds if last else 0.0,
         latency=latency,
+        corrupted=_corrupted(run),
     )
+
+
+def _corrupted(run: Run) -> Suite | None:
+    """What was measured of the final network under corruptions; of several, that on most images."""
+    found = [
+        suite
+        for suite in suites(read_records(run.folder).records)
+        if suite.conditions.family == "corruption" and suite.conditions.phase is None and suite.settings
+    ]
+    return max(found, key=lambda suite: suite.conditions.samples, default=None)
 
 
 def _amalgamation(events: Sequence[AnyEvent]) -> int:

@@ -125,6 +125,15 @@ def _runs(found: Sequence[Result]) -> str:
 # ---- sentences ------------------------------------------------------------------------------------------------------
 
 
+def robustness_notes() -> list[str]:
+    """What the columns of robustness are."""
+    return [
+        "15 common corruptions at five severities (Hendrycks & Dietterich 2019). rPC: the mean key metric under them, "
+        "in percent of the clean one, turned over where lower is better (Michaelis et al. 2019). mCE: errors under "
+        f"them over those of `{BASELINE}` with the same seed, mean over corruptions and tasks; below 100 is better."
+    ]
+
+
 def quality_notes(comparison: Comparison) -> list[str]:
     """What the metrics are, what is missing among them, and what is not defined."""
     judged = [measure for measure in measures(comparison) if measure.table in ("quality", "other metrics")]
