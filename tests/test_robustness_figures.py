@@ -7,6 +7,9 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.compare.report import report
+from core.compare.results import read_comparison
+from core.compare.rows import rows_of
 from core.events import RobustnessMeasured
 from core.robustness.records import RECORDS, Conditions, Record, Suite, dump_record, suites
 from core.runs import ARRAYS, MetricInfo, RunHeader
@@ -258,3 +261,19 @@ def test_a_measurement_that_failed_says_why(root: Path) -> None:
     (folder / "measuring").mkdir()
     (folder / "measuring" / "log.txt").write_text("$ python -m core robustness mine\nerror: no weights.\n")
     assert read_measuring(folder) == Measuring(False, 0.0, "", None, "no weights.")
+
+
+def test_a_comparison_has_columns_of_robustness(root: Path) -> None:
+    write_measured(root / "mtsl-rooms-s0", records("corruption"))
+    folder = write_measured(root / "separate-rooms-s0", records("corruption", 0.2))
+    header = folder / "run.json"
+    header.write_text(header.read_text().replace('"mtsl"', '"separate"', 1))
+    comparison = read_comparison(root)
+    mtsl, separate = rows_of(comparison, "robustness")
+    first = header_of(PLAN).tasks[0].label
+    assert (mtsl[f"{first} rPC (%) ↑"], separate[f"{first} rPC (%) ↑"]) == ("80", "60")
+    assert separate["mCE (%) ↓"] == "100"
+    assert float(str(mtsl["mCE (%) ↓"])) < 100
+    assert "## Robustness to corruptions" in report(comparison, None)
+    (folder / RECORDS).unlink()
+    assert rows_of(read_comparison(root), "robustness")[1]["mCE (%) ↓"] == "not measured"
