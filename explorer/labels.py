@@ -42,6 +42,27 @@ LABELS = {
     "kind": "Shared by several tasks, specific to one, skipped, or a head.",
     "state": "Whether a node stands, is new in this phase, is being born or was removed; of a run: how it stands.",
     "why": "The decision by which a node is shared or not.",
+    # what other methods learn
+    "stage that is read, with its sub-networks side by side": "The stage whose parallel sub-networks the gates let "
+    "through.",
+    "who reads it": "The sub-networks of the next stage, or the heads of tasks, that a gate leads to.",
+    "stage, from image to heads": "The stage whose policies are shown.",
+    "losses fall": "By how much, in percent, a step for the panel's task lowers the losses of the others.",
+    # robustness
+    "family": "What changes the images: corruptions, shifts of the scene or picture, or attacks.",
+    "corruption": "One of the 15 common corruptions of Hendrycks and Dietterich (2019), by kind.",
+    "shift": "Another kind of scene or picture than those of training.",
+    "under": "The corruption or shift whose pictures are shown.",
+    "clean": "The key metric on the images as they are.",
+    "mean": "The mean of the key metric over all that was measured of the family.",
+    "degradation": "How much worse that mean is than clean, in percent of clean.",
+    "rPC of the baseline": "Relative performance under corruption of the run that is compared with.",
+    "attacked": "Whose loss the attack raises.",
+    "watched": "Whose performance is measured under it.",
+    "largest change": "How far an attack may move any value of the image, of 255.",
+    "largest change of a value, of 255": "How far an attack may move any value of the image.",
+    "a step for": "The task whose loss an optimizer step lowers.",
+    "loss of": "The task whose loss is watched when another steps.",
     # similarity and decisions
     "pair": "Two tasks whose task nodes are compared.",
     "pair of tasks": "Two tasks, by their letters.",
