@@ -22,10 +22,12 @@ class Pairing:
 
 
 def rows_of(comparison: Comparison, table: Table) -> list[Row]:
-    """One row a method: mean ± standard deviation over its finished runs."""
+    """One row a method: mean ± standard deviation over its finished runs; of robustness only where it was measured."""
     columns = [measure for measure in measures(comparison) if measure.table == table]
     rows: list[Row] = []
     for method in comparison.methods:
+        if table == "robustness" and not any(run.corrupted for run in comparison.of(method)):
+            continue
         row: Row = {"method": method, "runs": _runs(comparison.of(method))}
         for measure in columns:
             row[measure.title] = _cell(comparison, method, measure)
