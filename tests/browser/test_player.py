@@ -81,7 +81,7 @@ def test_scrubbing_moves_nodes_between_moments_and_rest_is_reported(visit: Open)
     scrub(page, 1.5, "input")
     expect(graph(page)).to_have_attribute("data-frame", "1.500")
     half = place(page, *FIRST_GROUP)
-    moving = page.evaluate("(host) => document.querySelector(host).graph.mode()", HOST)
+    moving = page.evaluate("(host) => document.querySelector(host)?.graph?.mode()", HOST)
     assert moving == "drag"
     assert at(page) == str(PHASES[1])  # the page waits until it rests
     expect(page.locator(f"{HOST} .graph-story")).to_be_visible()
@@ -152,6 +152,7 @@ def colour(page: Page, stage: int, tasks: Group) -> list[int]:
     found: list[int] = page.evaluate(
         """([host, stage, tasks]) => {
             const element = document.querySelector(host)
+            if (!element?.graph) return false  // it is drawn anew just now
             const canvas = element.querySelector("canvas")
             const [x, y, , height] = element.graph.place(stage, tasks)
             const scale = canvas.width / canvas.clientWidth
@@ -174,10 +175,11 @@ def test_a_click_picks_on_every_page_and_dims_the_rest(visit: Open) -> None:
     picked = f"{words.stage_name(HISTORY.header, node.stage)} · {words.task_names(HISTORY.header, node.tasks)}"
     expect(page.locator(".st-key-focus")).to_contain_text(picked)
     page.wait_for_function(f"new URL(location).searchParams.get('stage') === '{node.stage}'")
-    page.wait_for_function("(host) => document.querySelector(host).graph.mode() === 'rest'", arg=HOST)
+    page.wait_for_function("(host) => document.querySelector(host)?.graph?.mode() === 'rest'", arg=HOST)
     page.wait_for_function(
         """([host, stage, tasks, alpha]) => {
             const element = document.querySelector(host)
+            if (!element?.graph) return false  // it is drawn anew just now
             const canvas = element.querySelector("canvas")
             const [x, y, , height] = element.graph.place(stage, tasks)
             const scale = canvas.width / canvas.clientWidth
