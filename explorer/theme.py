@@ -160,6 +160,17 @@ def short_names(labels: Sequence[str]) -> list[str]:
     return list(found.values())
 
 
+def key(shown: Sequence[TaskLook], letters: bool = False) -> str:
+    """The names of tasks in their colours, four a line so that they fit a phone; with their letters if asked for."""
+    names = [
+        f'<span style="color:{look.colour}"><b>{look.letter}</b> {look.label}</span>'
+        if letters
+        else f'<span style="color:{look.colour}"><b>{look.label}</b></span>'
+        for look in shown
+    ]
+    return "<br>".join(" · ".join(names[start : start + 4]) for start in range(0, len(names), 4))
+
+
 def contrast(one: str, other: str) -> float:
     """Contrast ratio of two colours "#rrggbb", in [1, 21] (WCAG 2.2).
 

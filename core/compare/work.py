@@ -76,6 +76,7 @@ class _Work:
     stopping: bool = False
 
     def run(self, stop_asked: Callable[[], str]) -> dict[str, Ended]:
+        """Train until all have ended or a stop is asked for; how each ended, by name."""
         self.queue.tidy()
         self._unqueue()  # of a call that was killed; what is still to do waits again, in today's order
         self.queue.change(at_once=self.jobs, paused=False)

@@ -207,13 +207,9 @@ def affinities_figure(history: History, index: int) -> go.Figure:
 
 
 def _key(history: History) -> str:
-    """The letters of the tasks in their colours, as a legend that takes one line."""
+    """Whose losses the curves are, in their colours, as a legend."""
     looks = theme.looks(history.header)
-    names = [
-        f'<span style="color:{looks[task].colour}"><b>{looks[task].label}</b></span>' for task in groups_order(history)
-    ]
-    lines = [" · ".join(names[start : start + 4]) for start in range(0, len(names), 4)]  # four fit on a phone
-    return "loss of: " + "<br>".join(lines)
+    return f"loss of: {theme.key([looks[task] for task in groups_order(history)])}"
 
 
 def _largest(history: History) -> float:

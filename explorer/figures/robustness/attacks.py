@@ -10,7 +10,7 @@ from core.structure import Group
 from core.tables import Row
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
-from explorer.figures.robustness.kept import by_place, kept, setting_rows, task_key
+from explorer.figures.robustness.kept import by_place, heat_of_kept, kept, panel_title, setting_rows, task_key
 from explorer.focus import Focus
 from explorer.theme import Properties
 
@@ -106,18 +106,8 @@ def attacks_figure(
                     "name": look.label,
                 }
             )
-        notes.append(
-            {
-                "text": f"<b>{looks[group[0]].label if len(group) == 1 else attacked_label(header, group)}</b>",
-                "xref": f"x{number} domain",
-                "yref": f"y{number} domain",
-                "x": 0,
-                "y": 1,
-                "xanchor": "left",
-                "yanchor": "bottom",
-                "showarrow": False,
-            }
-        )
+        label = looks[group[0]].label if len(group) == 1 else attacked_label(header, group)
+        notes.append(panel_title(label, number))
     layout["annotations"] = [*notes, task_key(header, watched, 1 + 24 / inside)]
     layout["showlegend"] = False
     return theme.figure(traces, layout, height, f"{words.run_title(header)} · {where}")
@@ -158,27 +148,13 @@ def transfer_figure(
         ]
         for group in groups
     ]
-    heat: Properties = {
-        "type": "heatmap",
-        "z": [[min(one.share, 100) if one else None for one in line] for line in found],
-        "x": list(range(len(order))),
-        "y": list(range(len(groups))),
-        "zmin": 0,
-        "zmax": 100,
-        "colorscale": theme.SIMILARITY_SCALE,
-        "text": [[f"{one.share:.0f}" if one else "" for one in line] for line in found],
-        "texttemplate": "%{text}",
-        "hoverinfo": "skip",
-        "xgap": 2,
-        "ygap": 2,
-        "colorbar": {
-            "title": {"text": "kept [% of clean]", "side": "right", "font": {"size": theme.SMALL_TEXT}},
-            "tickfont": {"size": theme.SMALL_TEXT},
-            "thickness": 10,
-            "outlinewidth": 0,
-        },
-        "name": "kept",
-    }
+    heat = heat_of_kept(
+        list(range(len(order))),
+        list(range(len(groups))),
+        [[min(one.share, 100) if one else None for one in line] for line in found],
+        [[f"{one.share:.0f}" if one else "" for one in line] for line in found],
+        gap=2,
+    )
     spots = [(row, column) for row in range(len(groups)) for column in range(len(order))]
     unseen: Properties = {
         "type": "scatter",

@@ -8,7 +8,16 @@ from core.robustness.records import Suite
 from core.runs import RunHeader
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
-from explorer.figures.robustness.kept import by_place, kept, kinds, plain_name, setting_rows, severities, task_key
+from explorer.figures.robustness.kept import (
+    by_place,
+    heat_of_kept,
+    kept,
+    kinds,
+    plain_name,
+    setting_rows,
+    severities,
+    task_key,
+)
 from explorer.focus import Focus
 from explorer.theme import Properties
 
@@ -70,27 +79,7 @@ def heat_figure(header: RunHeader, suite: Suite, order: Sequence[int], focus: Fo
                         f"(95 %: {one.low:.1f} to {one.high:.1f})",
                     ]
                 )
-    heat: Properties = {
-        "type": "heatmap",
-        "x": xs,
-        "y": ys,
-        "z": values,
-        "zmin": 0,
-        "zmax": 100,
-        "colorscale": theme.SIMILARITY_SCALE,
-        "text": texts,
-        "texttemplate": "%{text}",
-        "hoverinfo": "skip",
-        "xgap": 1,
-        "ygap": 1,
-        "colorbar": {
-            "title": {"text": "kept [% of clean]", "side": "right", "font": {"size": theme.SMALL_TEXT}},
-            "tickfont": {"size": theme.SMALL_TEXT},
-            "thickness": 10,
-            "outlinewidth": 0,
-        },
-        "name": "kept",
-    }
+    heat = heat_of_kept(xs, ys, values, texts, gap=1)
     unseen: Properties = {
         "type": "scatter",
         "x": xs,

@@ -93,13 +93,8 @@ def mean_kept(suite: Suite, settings: Iterable[RobustnessMeasured], task: str, m
 def task_key(header: RunHeader, tasks: Sequence[int], y: float) -> Properties:
     """The tasks' names in their colours above a figure at the height `y` of the paper: a legend that fits a phone."""
     looks = theme.looks(header)
-    names = [
-        f'<span style="color:{looks[task].colour}"><b>{looks[task].letter}</b> {looks[task].label}</span>'
-        for task in tasks
-    ]
-    lines = [" · ".join(names[start : start + 4]) for start in range(0, len(names), 4)]
     return {
-        "text": "<br>".join(lines),
+        "text": theme.key([looks[task] for task in tasks], letters=True),
         "xref": "paper",
         "yref": "paper",
         "x": 0,
@@ -110,6 +105,45 @@ def task_key(header: RunHeader, tasks: Sequence[int], y: float) -> Properties:
         "showarrow": False,
         "font": {"size": theme.SMALL_TEXT},
         "name": "key",
+    }
+
+
+def panel_title(text: str, number: str) -> Properties:
+    """The title above the panel whose axes have this number ("" for the first)."""
+    return {
+        "text": f"<b>{text}</b>",
+        "xref": f"x{number} domain",
+        "yref": f"y{number} domain",
+        "x": 0,
+        "y": 1,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+    }
+
+
+def heat_of_kept(x: Sequence[float], y: Sequence[float], z: object, text: object, gap: int) -> Properties:
+    """A heat map of what is kept, from 0 to 100, with the number in every cell; `gap` pixels between cells."""
+    return {
+        "type": "heatmap",
+        "x": list(x),
+        "y": list(y),
+        "z": z,
+        "zmin": 0,
+        "zmax": 100,
+        "colorscale": theme.SIMILARITY_SCALE,
+        "text": text,
+        "texttemplate": "%{text}",
+        "hoverinfo": "skip",
+        "xgap": gap,
+        "ygap": gap,
+        "colorbar": {
+            "title": {"text": "kept [% of clean]", "side": "right", "font": {"size": theme.SMALL_TEXT}},
+            "tickfont": {"size": theme.SMALL_TEXT},
+            "thickness": 10,
+            "outlinewidth": 0,
+        },
+        "name": "kept",
     }
 
 

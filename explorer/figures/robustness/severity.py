@@ -8,7 +8,7 @@ from core.robustness.records import Suite
 from core.runs import RunHeader
 from explorer import theme, words
 from explorer.figures.drawing import Drawing
-from explorer.figures.robustness.kept import by_place, kinds, mean_kept, setting_rows, severities, task_key
+from explorer.figures.robustness.kept import by_place, kinds, mean_kept, panel_title, setting_rows, severities, task_key
 from explorer.focus import Focus
 from explorer.theme import Properties, TaskLook
 
@@ -69,18 +69,7 @@ def severity_figure(
                 _band(header, suite, names, task, looks[task], axes),
                 _curve(header, suite, names, task, looks[task], axes, ""),
             ]
-        notes.append(
-            {
-                "text": f"<b>{kind}</b>",
-                "xref": f"x{number} domain",
-                "yref": f"y{number} domain",
-                "x": 0,
-                "y": 1,
-                "xanchor": "left",
-                "yanchor": "bottom",
-                "showarrow": False,
-            }
-        )
+        notes.append(panel_title(kind, number))
     layout["annotations"] = [*notes, task_key(header, shown, 1 + 24 / inside)]
     layout["showlegend"] = False
     return theme.figure(traces, layout, height, f"{words.run_title(header)} · {where}")
